@@ -1,0 +1,1 @@
+"""Online detectors: records in, alarms out."""

@@ -1,0 +1,78 @@
+"""Names: each framework's metric keys -> the canonical signals of `collapse_lab.signals`.
+
+A table is data: `source key -> canonical name`, most trusted first. A key may hold `*` for a
+part that varies (`rewards/*/mean`). Nothing is matched by substring: a key in no table keeps its
+own name and is listed as unmapped.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cache
+
+from collapse_lab.readers.aliases.classic import CLASSIC
+from collapse_lab.readers.aliases.llm import LLM
+from collapse_lab.signals import SIGNALS
+
+UNKNOWN = "unknown"
+ALIASES: dict[str, dict[str, str]] = {**LLM, **CLASSIC, "collapse-lab": {n: n for n in SIGNALS}}
+
+
+class Names:
+    """Translates the keys of one log and remembers what it decided.
+
+    Two keys of one log may stand for the same signal (verl's `actor/entropy` and
+    `actor/entropy_loss`). The one higher in the table takes it when both come together; after
+    that the choice stays, so that a series never changes its source, and the other key keeps its
+    own name.
+    """
+
+    def __init__(self, framework: str | None) -> None:
+        self.framework = framework
+        self.sources: dict[str, str] = {}
+        """canonical name -> the key that it is read from"""
+        self.unmapped: dict[str, None] = {}
+        """keys in no table, in the order in which they appeared"""
+
+    def translate(self, keys: Iterable[str]) -> dict[str, str]:
+        """key -> canonical name, or the key itself."""
+        keys = list(keys)
+        if self.framework is None:
+            self.framework = guess(keys)
+        table = self.framework or UNKNOWN
+        names: dict[str, str] = {}
+        for key in sorted(keys, key=lambda key: _rank(table, key)[0]):
+            canonical = _rank(table, key)[1]
+            if canonical is None:
+                self.unmapped[key] = None
+                names[key] = key
+            else:
+                taken_by = self.sources.setdefault(canonical, key)
+                names[key] = canonical if taken_by == key else key
+        return names
+
+
+def guess(keys: Iterable[str]) -> str | None:
+    """The framework whose table knows the most of these keys; None while fewer than two fit."""
+    keys = set(keys)
+    score = {name: sum(_rank(name, key)[1] is not None for key in keys) for name in ALIASES}
+    best = max(score, key=lambda name: score[name])
+    return best if score[best] >= 2 else None
+
+
+@cache
+def _rank(framework: str, key: str) -> tuple[int, str | None]:
+    """Position in the framework's table and the canonical name; (large, None) when in none."""
+    table = ALIASES.get(framework, {})
+    if key in table:
+        return list(table).index(key), table[key]
+    for position, (pattern, canonical) in enumerate(table.items()):
+        if "*" in pattern and _matcher(pattern).fullmatch(key):
+            return position, canonical
+    return len(table), None
+
+
+@cache
+def _matcher(pattern: str) -> re.Pattern[str]:
+    return re.compile(".+".join(re.escape(part) for part in pattern.split("*")))

@@ -1,0 +1,110 @@
+"""What a log format must provide, and what a reader yields.
+
+A *line format* turns lines into rows; a row holds the numbers one place of a log states for one
+step, under the log's own key names. `reader.py` does the rest for every format alike: following
+the file, translating names, merging the rows of a step, noticing restarts.
+
+To add a format: one file here with a class like those beside it, one line in `FORMATS`
+(`__init__.py`); names go into the framework's table in `aliases.py`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, Protocol
+
+
+class UnreadableLog(ValueError):
+    """The file fits no format; the message says what was tried and what a line looked like."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Numbers stated at one place of a log, under the log's own names.
+
+    `step` is None when the place does not say (TRL's console): the reader then counts.
+    `notes` explain values by key ("null: the writer cannot express NaN"), as in `Record`.
+    `run` names the run when one file holds several.
+    """
+
+    step: int | None
+    values: Mapping[str, float]
+    time: float = math.nan
+    notes: Mapping[str, str] = field(default_factory=dict)
+    run: str = ""
+
+
+class LineFormat(Protocol):
+    """A text format. One instance reads one file, so it may keep state between lines.
+
+    `framework` is fixed where the format belongs to one framework, else None and decided from
+    the keys. `merges` says that several rows of one step are normal, so that the reader waits for
+    the next step before it yields a record. `claims` scores how surely a sample of lines (the
+    head of the file) is this format: 0 is no, the highest of all formats wins.
+    """
+
+    name: ClassVar[str]
+    framework: ClassVar[str | None]
+    merges: ClassVar[bool]
+
+    @classmethod
+    def claims(cls, head: list[str]) -> float: ...
+
+    def feed(self, line: str) -> list[Row]:
+        """Rows that this line completes; a line that is not of the format gives none."""
+        ...
+
+    def close(self) -> list[Row]:
+        """Rows still open at the end of the file."""
+        ...
+
+
+class FileFormat(Protocol):
+    """A format that is not lines: event folders, databases, one JSON document.
+
+    `new` returns the rows that appeared since the last call and may be called for ever.
+    """
+
+    name: ClassVar[str]
+    framework: ClassVar[str | None]
+    merges: ClassVar[bool]
+
+    @classmethod
+    def claims(cls, path: Path) -> float: ...
+
+    def __init__(self, path: Path) -> None: ...
+
+    def new(self) -> list[Row]: ...
+
+
+ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+RAY_PREFIX = re.compile(r"^\s*\([\w:.-]+ pid=\d+(?:, ip=[\d.a-fA-F:]+)?\)\s?")
+_NUMPY = re.compile(r"np\.(?:float|int|uint|bool|longdouble)\w*\((.+)\)")
+
+
+def clean(line: str) -> str:
+    """The line without colours and without Ray's process prefix."""
+    return RAY_PREFIX.sub("", ANSI.sub("", line)).rstrip("\r\n")
+
+
+def number(text: str) -> float | None:
+    """The number a log prints, or None: floats, ints, nan, inf, True, False, `np.float64(...)`.
+
+    >>> number("1e-07"), number("np.float64(nan)"), number("True"), number("1_0"), number("x")
+    (1e-07, nan, 1.0, None, None)
+    """
+    text = text.strip()
+    if wrapped := _NUMPY.fullmatch(text):
+        text = wrapped[1]
+    if text in ("True", "False"):
+        return float(text == "True")
+    if "_" in text:  # Python's float accepts 1_000; no log prints it, and file names look like it
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        return None

@@ -1,0 +1,166 @@
+"""What crosses a boundary: the numbers of one training step, and the alarm that a detector raises.
+
+Both have one JSON form, used in run folders, on the command line and in alerts. JSON has no
+token for NaN or infinity, so a non-finite number is written as the string "nan", "inf" or
+"-inf" and `float` reads it back: a non-finite value is evidence and is never dropped.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+Severity = Literal["watch", "alarm", "critical"]
+SEVERITIES: tuple[Severity, ...] = ("watch", "alarm", "critical")
+
+RESTART = "event/restart"
+"""Note on the first record after the step went back: the run was resumed from a checkpoint."""
+NEW_RUN = "event/new_run"
+"""Note on the first record of another run in the same log; its value is that run's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The numbers of one training step.
+
+    `values` keeps NaN and infinities. `histograms` hold counts over fixed, shared bin edges, so
+    that they add up across ranks. `notes` says where a value came from when that matters: keyed
+    by signal name ("null in the log: the writer cannot express NaN") or by an event name such as
+    `RESTART`. `time` is in unix seconds, NaN when the source does not tell.
+    """
+
+    step: int
+    time: float = math.nan
+    values: Mapping[str, float] = field(default_factory=dict)
+    histograms: Mapping[str, list[float]] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """One line, no newline inside; empty fields are left out."""
+        line: dict[str, Any] = {"step": self.step, "time": _encode(self.time)}
+        line["values"] = {name: _encode(value) for name, value in self.values.items()}
+        if self.histograms:
+            line["histograms"] = {
+                name: [_encode(count) for count in counts]
+                for name, counts in self.histograms.items()
+            }
+        if self.notes:
+            line["notes"] = dict(self.notes)
+        return json.dumps(line, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, line: str) -> Record:
+        """Raises ValueError for anything that `to_json` could not have written."""
+        try:
+            raw = json.loads(line)
+            return cls(
+                step=int(raw["step"]),
+                time=float(raw.get("time", math.nan)),
+                values={str(name): float(value) for name, value in raw["values"].items()},
+                histograms={
+                    str(name): [float(count) for count in counts]
+                    for name, counts in raw.get("histograms", {}).items()
+                },
+                notes={str(name): str(text) for name, text in raw.get("notes", {}).items()},
+            )
+        except (KeyError, TypeError, AttributeError, OverflowError) as error:
+            raise ValueError(f"not a record: {line[:80]!r}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One signal's part in an alarm.
+
+    `since` is the step its excursion began; `observed` and `expected` are in the signal's own
+    unit, `low` and `high` bound what a healthy step would show. `score` is in the detector's own
+    currency (CUSUM sum, log e-value). `bad_steps` of the `steps` since then lay beyond the band.
+    """
+
+    signal: str
+    family: str
+    since: int
+    observed: float
+    expected: float
+    low: float
+    high: float
+    direction: Literal["up", "down"]
+    score: float
+    bad_steps: int
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """A detector's verdict at one step, with what a person needs to act on it.
+
+    `since` is the estimated onset and `since_interval` its bounds, in steps. `last_healthy_step`
+    is the last step before that interval: the checkpoint to go back to. `not_monitored` names
+    what the run does not log and so could not be judged.
+    """
+
+    step: int
+    severity: Severity
+    detector: str
+    message: str
+    since: int
+    since_interval: tuple[int, int]
+    evidence: tuple[Evidence, ...] = ()
+    last_healthy_step: int | None = None
+    not_monitored: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        """Names of the signals that moved, the strongest first."""
+        return tuple(part.signal for part in self.evidence)
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """Distinct evidence families, in the order of their strongest signal."""
+        return tuple(dict.fromkeys(part.family for part in self.evidence))
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready: non-finite numbers as strings, tuples as lists."""
+        plain = _encode(asdict(self))
+        return plain | {"signals": list(self.signals), "families": list(self.families)}
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> Alarm:
+        """Inverse of `to_dict`; ValueError when a field is missing or of the wrong kind."""
+        try:
+            evidence = tuple(
+                Evidence(**{k: float(v) if k in _NUMBERS else v for k, v in part.items()})
+                for part in raw["evidence"]
+            )
+            low, high = raw["since_interval"]
+            return cls(
+                step=raw["step"],
+                severity=raw["severity"],
+                detector=raw["detector"],
+                message=raw["message"],
+                since=raw["since"],
+                since_interval=(low, high),
+                evidence=evidence,
+                last_healthy_step=raw["last_healthy_step"],
+                not_monitored=tuple(raw["not_monitored"]),
+                notes=tuple(raw["notes"]),
+            )
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"not an alarm: {error}") from error
+
+
+_NUMBERS = frozenset({"observed", "expected", "low", "high", "score"})
+
+
+def _encode(value: Any) -> Any:
+    """JSON-ready copy: non-finite floats become "nan", "inf" or "-inf", tuples become lists."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, dict):
+        return {name: _encode(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_encode(part) for part in value]
+    return value

@@ -1,0 +1,130 @@
+"""The vocabulary: every canonical signal, what it means and how a detector should look at it.
+
+The same name means different things in different frameworks (`kl` is policy against reference in
+TRL, `ppo_kl` is new against old policy, `rollout_corr/kl` is trainer against sampler), so a
+canonical name always says which pair of distributions it compares. Detectors, axes, docs and
+readers all read this table; a signal is added here in one line.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Family = Literal[
+    "reward", "policy", "ratio", "mismatch", "optimiser", "credit", "length", "async", "time"
+]
+Transform = Literal["log", "logit", "identity"]
+Direction = Literal["up", "down", "both", "none"]
+"""Which way is bad; `none` is recorded and drawn but never judged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """One row of the vocabulary.
+
+    `pair` names the two distributions a divergence or ratio compares, else "". `transform` is the
+    scale on which healthy variation is about even: log for positive heavy tails, logit for
+    shares. `constant` says that a run may hold it at one value by construction (clip fractions on
+    policy), which means unavailable, not healthy.
+    """
+
+    name: str
+    family: Family
+    transform: Transform
+    bad: Direction
+    unit: str
+    meaning: str
+    pair: str = ""
+    constant: bool = False
+
+
+NEW_OLD = "new policy / old policy"
+POLICY_REF = "policy / reference"
+TRAIN_SAMPLER = "trainer / sampler"
+
+# fmt: off
+_TABLE = (
+    Signal("reward/mean", "reward", "identity", "down", "reward", "mean task reward of the batch, before any KL penalty"),
+    Signal("reward/penalised_mean", "reward", "identity", "none", "reward", "mean reward after the KL penalty"),
+    Signal("reward/std", "reward", "log", "down", "reward", "spread of the reward over the batch"),
+    Signal("reward/max", "reward", "identity", "none", "reward", "largest reward of the batch"),
+    Signal("reward/min", "reward", "identity", "none", "reward", "smallest reward of the batch"),
+    Signal("reward/success_rate", "reward", "logit", "down", "share", "share of rollouts that solve the task"),
+    Signal("reward/format", "reward", "identity", "down", "reward", "mean reward for a well-formed answer"),
+    Signal("reward/group_std", "credit", "log", "down", "reward", "mean spread of the reward within a group"),
+    Signal("reward/zero_std_frac", "credit", "logit", "up", "share", "share of groups whose rewards are all equal: no gradient", constant=True),
+    Signal("credit/advantage_mean", "credit", "identity", "both", "advantage", "mean advantage", constant=True),
+    Signal("credit/advantage_max", "credit", "log", "none", "advantage", "largest advantage"),
+    Signal("credit/advantage_min", "credit", "identity", "none", "advantage", "smallest advantage"),
+    Signal("credit/advantage_std", "credit", "log", "none", "advantage", "spread of the advantages", constant=True),
+    Signal("credit/return_mean", "credit", "identity", "none", "return", "mean return"),
+    Signal("credit/filter_pass_frac", "credit", "logit", "down", "share", "share of groups that dynamic filtering keeps", constant=True),
+    Signal("credit/value_explained_var", "credit", "identity", "down", "share", "share of the return's variance that the critic explains"),
+    Signal("credit/value_loss", "credit", "log", "up", "loss", "critic loss"),
+    Signal("credit/value_mean", "credit", "identity", "none", "return", "mean predicted value"),
+    Signal("credit/value_clip_frac", "credit", "logit", "none", "share", "share of value updates clipped", constant=True),
+    Signal("policy/entropy", "policy", "log", "both", "nats", "token-mean entropy of the policy"),
+    Signal("policy/differential_entropy", "policy", "identity", "both", "nats", "entropy of a continuous-action policy; may be negative"),
+    Signal("policy/entropy_loss", "policy", "identity", "both", "loss", "entropy bonus as a loss term (minus the entropy)"),
+    Signal("policy/action_std", "policy", "log", "both", "action", "standard deviation of a Gaussian policy"),
+    Signal("policy/valid_frac", "policy", "logit", "down", "share", "share of answers in the required format"),
+    Signal("policy/repetition_frac", "policy", "logit", "up", "share", "share of answers that repeat themselves"),
+    Signal("policy/turns_mean", "policy", "log", "both", "turns", "mean turns of an episode", constant=True),
+    Signal("policy/tool_failure_frac", "policy", "logit", "up", "share", "share of tool calls that fail", constant=True),
+    Signal("policy/tool_call_mean", "policy", "log", "none", "calls", "mean tool calls of an episode", constant=True),
+    Signal("kl/ref", "policy", "log", "up", "nats", "divergence from the reference policy", POLICY_REF, constant=True),
+    Signal("kl/ref_coef", "optimiser", "log", "none", "1", "coefficient of the reference KL", constant=True),
+    Signal("kl/old", "ratio", "log", "up", "nats", "divergence of the updated policy from the one that made the data", NEW_OLD, constant=True),
+    Signal("ratio/mean", "ratio", "log", "both", "ratio", "mean importance ratio", NEW_OLD, constant=True),
+    Signal("ratio/max", "ratio", "log", "up", "ratio", "largest importance ratio", NEW_OLD, constant=True),
+    Signal("ratio/min", "ratio", "log", "down", "ratio", "smallest importance ratio", NEW_OLD, constant=True),
+    Signal("ratio/ess_frac", "ratio", "logit", "down", "share", "effective sample size of the importance weights over their number", NEW_OLD, constant=True),
+    Signal("ratio/khat", "ratio", "identity", "up", "shape", "Pareto shape of the ratio's upper tail; above 0.7 the weights are unreliable", NEW_OLD),
+    Signal("ratio/clip_frac", "ratio", "logit", "up", "share", "share of tokens whose ratio is clipped", NEW_OLD, constant=True),
+    Signal("ratio/clip_frac_low", "ratio", "logit", "up", "share", "share of tokens clipped below", NEW_OLD, constant=True),
+    Signal("ratio/clip_frac_high", "ratio", "logit", "up", "share", "share of tokens clipped above", NEW_OLD, constant=True),
+    Signal("ratio/dual_clip_frac", "ratio", "logit", "up", "share", "share of tokens on the dual clip (A < 0, huge ratio)", NEW_OLD, constant=True),
+    Signal("mismatch/is_mean", "mismatch", "log", "both", "ratio", "mean trainer/sampler importance ratio", TRAIN_SAMPLER, constant=True),
+    Signal("mismatch/is_max", "mismatch", "log", "up", "ratio", "largest trainer/sampler importance ratio", TRAIN_SAMPLER, constant=True),
+    Signal("mismatch/is_min", "mismatch", "log", "down", "ratio", "smallest trainer/sampler importance ratio", TRAIN_SAMPLER, constant=True),
+    Signal("mismatch/is_std", "mismatch", "log", "up", "ratio", "spread of the trainer/sampler importance ratio", TRAIN_SAMPLER, constant=True),
+    Signal("mismatch/ess", "mismatch", "logit", "down", "share", "effective sample size of the trainer/sampler weights", TRAIN_SAMPLER, constant=True),
+    Signal("mismatch/k1_kl", "mismatch", "identity", "both", "nats", "mean log-ratio of sampler to trainer (k1, signed)", TRAIN_SAMPLER),
+    Signal("mismatch/k3_kl", "mismatch", "log", "up", "nats", "k3 estimate of the trainer/sampler divergence", TRAIN_SAMPLER, constant=True),
+    Signal("mismatch/rev_k3_kl", "mismatch", "log", "up", "nats", "k3 estimate in the other direction: heavy in the tail", TRAIN_SAMPLER, constant=True),
+    Signal("mismatch/absdiff_mean", "mismatch", "log", "up", "source unit", "mean absolute trainer/sampler difference of (log-)probability", TRAIN_SAMPLER, constant=True),
+    Signal("mismatch/absdiff_max", "mismatch", "log", "up", "source unit", "largest absolute trainer/sampler difference of (log-)probability", TRAIN_SAMPLER, constant=True),
+    Signal("mismatch/absdiff_std", "mismatch", "log", "up", "source unit", "spread of the trainer/sampler difference", TRAIN_SAMPLER, constant=True),
+    Signal("mismatch/pearson", "mismatch", "identity", "down", "correlation", "correlation of trainer and sampler probabilities", TRAIN_SAMPLER, constant=True),
+    Signal("mismatch/chi2", "mismatch", "log", "up", "1", "chi-square divergence of trainer from sampler", TRAIN_SAMPLER, constant=True),
+    Signal("mismatch/ppl_ratio", "mismatch", "log", "both", "ratio", "trainer perplexity over sampler perplexity", TRAIN_SAMPLER, constant=True),
+    Signal("mismatch/masked_frac", "mismatch", "logit", "up", "share", "share of tokens or sequences masked for mismatch", TRAIN_SAMPLER, constant=True),
+    Signal("optim/grad_norm", "optimiser", "log", "up", "norm", "gradient norm before clipping"),
+    Signal("optim/critic_grad_norm", "optimiser", "log", "up", "norm", "gradient norm of the critic before clipping"),
+    Signal("optim/lr", "optimiser", "log", "none", "1", "learning rate", constant=True),
+    Signal("loss/total", "optimiser", "identity", "none", "loss", "total loss; about zero by construction in policy gradients"),
+    Signal("loss/pg", "optimiser", "identity", "none", "loss", "policy-gradient loss; about zero by construction"),
+    Signal("length/mean", "length", "log", "both", "tokens", "mean response length", constant=True),
+    Signal("length/max", "length", "log", "none", "tokens", "longest response", constant=True),
+    Signal("length/min", "length", "log", "none", "tokens", "shortest response", constant=True),
+    Signal("length/terminated_mean", "length", "log", "none", "tokens", "mean length of the responses that ended by themselves"),
+    Signal("length/trunc_frac", "length", "logit", "up", "share", "share of responses cut at the length limit", constant=True),
+    Signal("length/prompt_mean", "length", "log", "none", "tokens", "mean prompt length", constant=True),
+    Signal("length/episode_mean", "length", "log", "none", "steps", "mean episode length in environment steps"),
+    Signal("async/staleness", "async", "log", "up", "steps", "policy versions between sampling and training", constant=True),
+    Signal("async/dropped", "async", "log", "up", "rollouts", "rollouts dropped for being too old", constant=True),
+    Signal("eval/score", "reward", "identity", "none", "score", "held-out score"),
+    Signal("eval/success_rate", "reward", "logit", "none", "share", "held-out success rate"),
+    Signal("time/step", "time", "log", "none", "seconds", "wall time of the step"),
+    Signal("time/tokens", "time", "identity", "none", "tokens", "tokens seen so far"),
+    Signal("time/epoch", "time", "identity", "none", "epochs", "epochs of the data seen so far"),
+)
+# fmt: on
+
+SIGNALS: dict[str, Signal] = {signal.name: signal for signal in _TABLE}
+
+
+def known(name: str) -> bool:
+    """Whether the vocabulary has this name; names it lacks are kept and listed as unmapped."""
+    return name in SIGNALS

@@ -1,0 +1,210 @@
+"""A run is a folder that anything can read: `run.json`, `records.jsonl`, `alarms.jsonl`.
+
+One writer appends whole lines; what `append` returned from survives the writer's death. Readers
+keep a byte offset and leave a torn last line for the next look. On finish the records are also
+sealed as `records.parquet`, which readers of whole runs prefer. No locks and no database, so
+that it works on network file systems.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from collapse_lab.records import NEW_RUN, Alarm, Record
+from collapse_lab.tail import Tail
+
+if TYPE_CHECKING:
+    import polars as pl
+
+RUN, RECORDS, ALARMS, SAMPLES = "run.json", "records.jsonl", "alarms.jsonl", "samples.jsonl"
+SEALED = "records.parquet"
+
+
+class RunWriter:
+    """Appends to one run folder, which is created, or continued when it exists.
+
+    `meta` goes verbatim into run.json (command, config, framework, planned steps, ...). A second
+    writer on a folder whose writer lives is refused with FileExistsError.
+    """
+
+    def __init__(self, folder: Path | str, meta: Mapping[str, Any] | None = None) -> None:
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        old = read_meta(self.folder)
+        owner = old.get("pid")
+        if old.get("state") == "running" and owner != os.getpid() and _alive(owner, old):
+            raise FileExistsError(
+                f"{self.folder} is being written by process {owner}; choose another run name"
+            )
+        (self.folder / SEALED).unlink(missing_ok=True)
+        self._meta: dict[str, Any] = old | dict(meta or {})
+        self._meta.setdefault("started", time.time())
+        self._meta |= {"state": "running", "pid": os.getpid(), "host": os.uname().nodename}
+        self._write_meta()
+        self._files = {name: _open_append(self.folder / name) for name in (RECORDS, ALARMS)}
+
+    def append(self, record: Record) -> None:
+        """Adds one record; once this returns, the record survives the death of the process."""
+        _write_line(self._files[RECORDS], record.to_json())
+
+    def alarm(self, alarm: Alarm) -> None:
+        """Adds one alarm."""
+        _write_line(self._files[ALARMS], json.dumps(alarm.to_dict(), allow_nan=False))
+
+    def sample(self, step: int, texts: list[Mapping[str, Any]]) -> None:
+        """Keeps a few rollouts of one step as text, for the person who looks at an alarm."""
+        if SAMPLES not in self._files:
+            self._files[SAMPLES] = _open_append(self.folder / SAMPLES)
+        _write_line(self._files[SAMPLES], json.dumps({"step": step, "samples": texts}))
+
+    def update_meta(self, **fields: Any) -> None:
+        """Changes fields of run.json, replaced in one step so that a reader sees old or new."""
+        self._meta |= fields
+        self._write_meta()
+
+    def finish(self, state: str = "finished", exit_code: int | None = None) -> None:
+        """Closes the run and seals its records as Parquet. `state`: finished, stopped, failed."""
+        for descriptor in self._files.values():
+            os.close(descriptor)
+        self._files.clear()
+        self.update_meta(state=state, exit_code=exit_code, finished=time.time())
+        seal(self.folder)
+
+    def _write_meta(self) -> None:
+        partial = self.folder / f".{RUN}.{os.getpid()}"
+        partial.write_text(json.dumps(self._meta, indent=1, default=str))
+        partial.replace(self.folder / RUN)
+
+
+class RunReader:
+    """Reads one run folder, live or finished."""
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder)
+        self.unreadable = 0
+        """Complete lines that hold no record: what a killed writer left half-written."""
+        self._tail = Tail(self.folder / RECORDS)
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """run.json as it stands; {} while there is none."""
+        return read_meta(self.folder)
+
+    def new(self) -> list[Record]:
+        """Records completed since the last call."""
+        records: list[Record] = []
+        while lines := self._tail.lines():
+            for line in lines:
+                try:
+                    records.append(Record.from_json(line))
+                except ValueError:
+                    self.unreadable += bool(line.strip())
+        return records
+
+    def alarms(self) -> list[Alarm]:
+        """All alarms so far; a torn last line is left out."""
+        return list(_alarms(self.folder / ALARMS))
+
+    def frame(self) -> pl.DataFrame:
+        """Columns step, time, attempt, then one per signal; one row a step.
+
+        A step that goes back starts the next attempt, and where attempts overlap the last one
+        wins. NaN is a NaN that was logged, null is a value that was not.
+        """
+        import polars as pl
+
+        sealed = self.folder / SEALED
+        if sealed.exists():
+            return pl.read_parquet(sealed)
+        return to_frame(RunReader(self.folder).new())
+
+
+def to_frame(records: list[Record]) -> pl.DataFrame:
+    """`RunReader.frame` for records in memory."""
+    import polars as pl
+
+    rows: dict[tuple[str, int], dict[str, Any]] = {}
+    attempt, last, run = 0, -math.inf, ""
+    for record in records:
+        if NEW_RUN in record.notes:
+            run, attempt, last = record.notes[NEW_RUN], 0, -math.inf
+        attempt += record.step < last
+        last = record.step
+        row = rows.setdefault((run, record.step), {})
+        if row.get("attempt") != attempt:
+            row.clear()
+        row |= {"step": record.step, "time": record.time, "attempt": attempt, **record.values}
+        if run:
+            row["run"] = run
+    ordered = [rows[key] for key in sorted(rows)]
+    names = dict.fromkeys(name for row in ordered for name in row)
+    kinds = {"step": pl.Int64, "attempt": pl.Int64, "run": pl.String}
+    columns = {name: kinds.get(name, pl.Float64) for name in ("step", "time", "attempt", *names)}
+    return pl.DataFrame(
+        {name: [row.get(name) for row in ordered] for name in columns}, schema=columns
+    )
+
+
+def seal(folder: Path) -> None:
+    """Writes `records.parquet`, complete or not at all."""
+    partial = folder / f".{SEALED}.{os.getpid()}"
+    to_frame(RunReader(folder).new()).write_parquet(partial)
+    partial.replace(folder / SEALED)
+
+
+def find_runs(root: Path | str) -> list[Path]:
+    """Run folders under a root, the newest first."""
+    folders = [path.parent for path in Path(root).glob(f"*/{RUN}")]
+    return sorted(folders, key=lambda folder: (folder / RUN).stat().st_mtime, reverse=True)
+
+
+def read_meta(folder: Path) -> dict[str, Any]:
+    """run.json of a folder; {} when there is none."""
+    try:
+        return json.loads((folder / RUN).read_text())
+    except FileNotFoundError:
+        return {}
+
+
+def _open_append(path: Path) -> int:
+    """Opened for append; a line torn by a killed writer is ended so that ours starts afresh."""
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+    size = os.fstat(descriptor).st_size
+    if size and os.pread(descriptor, 1, size - 1) != b"\n":
+        os.write(descriptor, b"\n")
+    return descriptor
+
+
+def _write_line(descriptor: int, line: str) -> None:
+    data = memoryview(line.encode() + b"\n")
+    while data:  # a full disk or a signal may take only part of it
+        data = data[os.write(descriptor, data) :]
+
+
+def _alarms(path: Path) -> Iterator[Alarm]:
+    tail = Tail(path)
+    while lines := tail.lines():
+        for line in lines:
+            try:
+                yield Alarm.from_dict(json.loads(line))
+            except ValueError:
+                continue
+
+
+def _alive(pid: Any, meta: Mapping[str, Any]) -> bool:
+    """Whether the recorded writer still runs here; on another host we cannot know and say no."""
+    if not isinstance(pid, int) or meta.get("host") != os.uname().nodename:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
