@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 RUN, RECORDS, ALARMS, SAMPLES = "run.json", "records.jsonl", "alarms.jsonl", "samples.jsonl"
 SEALED = "records.parquet"
+INBOX, STOP = "inbox.jsonl", "STOP"
+"""Under `watch`, the watched process appends its records to INBOX and reads a STOP file as an
+order to end; its environment names the folder in RUN_VARIABLE."""
+RUN_VARIABLE = "COLLAPSE_LAB_RUN"
 
 
 class RunWriter:
