@@ -1,0 +1,61 @@
+# Every target does its own set-up: on a fresh machine `make demo` or `make test` is all it takes.
+
+PYTHON ?= python3
+VENV ?= .venv
+TORCH ?= torch==2.13.0
+TORCH_CPU := https://download.pytorch.org/whl/cpu
+
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
+
+# small matrices on many threads wait for each other more than they compute
+export OMP_NUM_THREADS := 1
+export OMP_WAIT_POLICY := passive
+
+.PHONY: demo test lint types layers docs bench clean
+
+demo: $(VENV)/.core
+	$(BIN)/collapse-lab demo
+
+test: lint types layers
+	$(BIN)/collapse-lab demo --short
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(VENV)/.dev
+	$(BIN)/pyright
+
+layers: $(VENV)/.dev
+	$(BIN)/lint-imports
+
+docs: $(VENV)/.core
+	$(BIN)/python docs/generate.py
+
+bench: $(VENV)/.dev
+	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+# A distribution without ensurepip still has pip, which can install itself into a bare environment.
+$(VENV)/bin/uv:
+	$(PYTHON) -m venv $(VENV) || { $(PYTHON) -m venv --clear --without-pip $(VENV) && \
+		$(PYTHON) -m pip --python $(BIN)/python install --quiet pip; }
+	$(BIN)/python -m pip install --quiet uv
+
+$(VENV)/.core: pyproject.toml | $(VENV)/bin/uv
+	$(INSTALL) -e .
+	touch $@
+
+# Where there is no GPU, torch's own index has a build without the two gigabytes of CUDA. verl is
+# wanted for its logger alone, so without what it needs to train.
+$(VENV)/.dev: $(VENV)/.core
+	$(BIN)/python -m pip install --quiet $(TORCH) $$( command -v nvidia-smi >/dev/null || \
+		$(BIN)/python -c "import urllib.request as r; r.urlopen('$(TORCH_CPU)/torch/', timeout=10); \
+		print('--extra-index-url $(TORCH_CPU)')" 2>/dev/null || true )
+	$(INSTALL) -e '.[dev]'
+	$(INSTALL) --no-deps verl==0.9.1
+	touch $@
