@@ -43,8 +43,8 @@ class LineFormat(Protocol):
 
     `framework` is fixed where the format belongs to one framework, else None and decided from
     the keys. `merges` says that several rows of one step are normal, so that the reader waits for
-    the next step before it yields a record. `claims` scores how surely a sample of lines (the
-    head of the file) is this format: 0 is no, the highest of all formats wins.
+    the next step, or for a key stated anew, before it yields a record. `claims` scores how surely
+    a sample of lines (the head of the file) is this format: 0 is no, the highest of all wins.
     """
 
     name: ClassVar[str]
@@ -66,7 +66,8 @@ class LineFormat(Protocol):
 class FileFormat(Protocol):
     """A format that is not lines: event folders, databases, one JSON document.
 
-    `new` returns the rows that appeared since the last call and may be called for ever.
+    `new` returns the rows that appeared since the last call and may be called for ever; `close`
+    returns those that only the end of the file completes (a last line without its newline).
     """
 
     name: ClassVar[str]
@@ -79,6 +80,8 @@ class FileFormat(Protocol):
     def __init__(self, path: Path) -> None: ...
 
     def new(self) -> list[Row]: ...
+
+    def close(self) -> list[Row]: ...
 
 
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")

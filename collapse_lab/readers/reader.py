@@ -41,7 +41,7 @@ class Assembler:
         if held is None:
             self._open = row
             return []
-        if (held.step, held.run) == (row.step, row.run):
+        if (held.step, held.run) == (row.step, row.run) and _adds(row, held):
             self._open = Row(
                 row.step,
                 {**held.values, **row.values},
@@ -76,6 +76,15 @@ class Assembler:
         return Record(row.step, row.time, values, notes=notes)
 
 
+def _adds(row: Row, held: Row) -> bool:
+    """Whether a row completes the held one; a key stated anew is another observation of the step.
+
+    Writers repeat what says where they are (an epoch) beside what they add.
+    """
+    again = row.values.keys() & held.values.keys()
+    return row.values.keys() > again and all(row.values[key] == held.values[key] for key in again)
+
+
 class LineReader:
     """Records out of the lines of one program or file; finds the format as lines arrive.
 
@@ -87,7 +96,9 @@ class LineReader:
         self._fixed = format is not None
         self._format: LineFormat | None = format() if format else None
         self._head: list[str] = []
-        self.assembler = Assembler(format.framework if format else None, bool(format and format.merges))
+        self.assembler = Assembler(
+            format.framework if format else None, bool(format and format.merges)
+        )
 
     @property
     def format(self) -> str | None:
@@ -170,6 +181,9 @@ class Log:
     def close(self) -> list[Record]:
         """Everything left in a finished log."""
         records = self.new()
+        if self._file is not None:
+            rows = self._file.close()
+            records += [record for row in rows for record in self.assembler.add(row)]
         if self._tail is not None:
             half = self._tail.rest()
             records += (self._lines.feed(half) if half else []) + self._lines.close()
