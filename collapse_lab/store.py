@@ -86,6 +86,25 @@ class RunWriter:
         partial.replace(self.folder / RUN)
 
 
+class Inbox:
+    """The watched process's end of INBOX: `watch` reads it and is the folder's one writer.
+
+    `meta` (config, planned steps, ...) is the first line, which holds no step; records follow.
+    """
+
+    def __init__(self, folder: Path | str, meta: Mapping[str, Any] | None = None) -> None:
+        self._file = _open_append(Path(folder) / INBOX)
+        _write_line(self._file, json.dumps({"meta": dict(meta or {})}, default=str))
+
+    def append(self, record: Record) -> None:
+        """Hands over one record; it survives the death of this process."""
+        _write_line(self._file, record.to_json())
+
+    def close(self) -> None:
+        """No more records will come from here."""
+        os.close(self._file)
+
+
 class RunReader:
     """Reads one run folder, live or finished."""
 
