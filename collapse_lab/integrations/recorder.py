@@ -1,0 +1,173 @@
+"""Behind `run.log`: rows of numbers in, records on disk and alarms out, all on its own thread."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from collapse_lab.integrations.background import Background
+from collapse_lab.readers.base import Row
+from collapse_lab.readers.reader import Assembler
+from collapse_lab.records import RESTART, SEVERITIES, Alarm, Record, Severity
+from collapse_lab.store import Inbox, RunWriter
+
+if TYPE_CHECKING:
+    from collapse_lab.detectors.panel import Panel
+
+logger = logging.getLogger("collapse_lab")
+
+SETTLE_SECONDS = 1.0
+"""A step is complete when the next one begins, or when nothing was added to it for this long:
+an alarm should not wait for the next step, which may be ten minutes away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """Whether this process runs the detectors, and what follows from an alarm."""
+
+    planned_steps: int | None = None
+    on_alarm: Callable[[Alarm], object] | None = None
+    stop_on: Severity | None = None
+
+
+class Recorder:
+    """Owns the sink (a run folder, or the inbox of the `watch` around us) and the detectors.
+
+    `stop` turns true at the first alarm of severity `stop_on` or worse. Without `judging` the
+    records are only written. Several rows of one step become one record; a row of an older step
+    joins the newest one when it brings only new names (an evaluation that took its time), and
+    begins a restart when it states a name anew. `history` are the records of a run that is being
+    continued: the detectors take up where they stood.
+    """
+
+    def __init__(
+        self,
+        sink: RunWriter | Inbox,
+        framework: str | None,
+        judging: Judging | None,
+        history: Sequence[Record] = (),
+    ) -> None:
+        self.alarms: list[Alarm] = []
+        self.stop = False
+        self._sink = sink
+        self._judging = judging
+        self._panel: Panel | None = None
+        self._assembler = Assembler(framework, merges=True)
+        self._history = list(history)
+        self._last_step = history[-1].step if history else -1
+        self._names_of_step: set[str] = set()
+        self._thread: Background[Row | None] = Background(
+            "collapse-lab recorder", self._handle, self._complete_step, SETTLE_SECONDS
+        )
+        # A callable of the user's may hang; the records must not wait for it.
+        self._notifier: Background[Alarm] | None = None
+        if judging and judging.on_alarm:
+            self._notifier = Background("collapse-lab on_alarm", judging.on_alarm)
+
+    @property
+    def judges(self) -> bool:
+        """Whether the detectors run in this process."""
+        return self._judging is not None
+
+    def judge(self) -> None:
+        """From here on the detectors run in this process, whoever else runs them."""
+        self._judging = self._judging or Judging()
+
+    def put(self, row: Row) -> None:
+        """Hands a row over and returns at once."""
+        self._thread.put(row)
+
+    def flush(self, timeout: float) -> bool:
+        """Completes the open step: its record is written and judged when this returns True."""
+        self._thread.put(None)
+        return self._thread.drain(timeout)
+
+    def close(self, state: str, timeout: float) -> bool:
+        """Writes what is left and closes the sink; False when that took too long."""
+        if not (self.flush(timeout) and self._thread.close(timeout)):
+            return False
+        if self._notifier:
+            self._notifier.close(timeout)
+        if isinstance(self._sink, Inbox):
+            self._sink.close()
+        else:
+            self._sink.finish(state)
+        return True
+
+    def _handle(self, row: Row | None) -> None:
+        if row is None:
+            self._complete_step()
+            return
+        row = self._placed(row)
+        for record in self._assembler.add(row):
+            self._deliver(record)
+
+    def _placed(self, row: Row) -> Row:
+        """The row with its step settled: counted on, or joined to the newest step when late."""
+        step = self._last_step + 1 if row.step is None else row.step
+        late = step < self._last_step and self._names_of_step.isdisjoint(row.values)
+        if late:
+            note = f"logged for step {step} after step {self._last_step} had begun"
+            notes = {**dict.fromkeys(row.values, note), **row.notes}
+            row, step = replace(row, notes=notes), self._last_step
+        if step != self._last_step:
+            self._names_of_step.clear()
+        self._last_step = step
+        self._names_of_step |= row.values.keys()
+        return replace(row, step=step)
+
+    def _complete_step(self) -> None:
+        for record in self._assembler.flush():
+            self._deliver(record)
+
+    def _deliver(self, record: Record) -> None:
+        record = self._continuing(record)
+        try:
+            self._sink.append(record)
+        finally:  # a full disk is no reason to overlook a collapse
+            if self._judging:
+                self._judge(record, self._judging)
+
+    def _continuing(self, record: Record) -> Record:
+        """The first record after a history says whether the step went back."""
+        if not self._history:
+            return record
+        last = self._history[-1].step
+        if self._judging:
+            self._panel = _panel(self._judging)
+            for past in self._history:
+                self._panel.update(past)
+        self._history.clear()
+        if record.step > last:
+            return record
+        note = f"step went back from {last} to {record.step}"
+        return replace(record, notes={**record.notes, RESTART: note})
+
+    def _judge(self, record: Record, judging: Judging) -> None:
+        if self._panel is None:
+            self._panel = _panel(judging)
+        for alarm in self._panel.update(record):
+            self.alarms.append(alarm)
+            logger.warning("step %d, %s: %s", alarm.step, alarm.severity, alarm.message)
+            self.stop |= reaches(alarm.severity, judging.stop_on)
+            if self._notifier:
+                self._notifier.put(alarm)
+            if isinstance(self._sink, RunWriter):
+                self._sink.alarm(alarm)
+
+
+def _panel(judging: Judging) -> Panel:
+    from collapse_lab.detectors.panel import Panel
+
+    return Panel(planned_steps=judging.planned_steps)
+
+
+def reaches(severity: Severity, threshold: Severity | None) -> bool:
+    """Whether a severity is the threshold or worse; nothing reaches None.
+
+    >>> reaches("critical", "alarm"), reaches("watch", "alarm"), reaches("critical", None)
+    (True, False, False)
+    """
+    return threshold is not None and SEVERITIES.index(severity) >= SEVERITIES.index(threshold)

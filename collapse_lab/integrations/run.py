@@ -1,0 +1,242 @@
+"""`run = collapse_lab.init(...)`, `run.log({...})`, `run.finish()`: the logger for any loop.
+
+Alone, the process writes its own run folder and judges its own records. Inside
+`collapse-lab watch` (its environment names the folder) it only hands the records to `watch`, and
+judges them besides when it was asked to act on an alarm itself.
+
+A trainer forks, pickles, is preempted and crashes. In a forked or unpickled copy a run is inert:
+one process writes. At exit and on SIGTERM, where the program has no handler of its own, what was
+logged is written first.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import re
+import secrets
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any
+
+from collapse_lab.integrations.background import Complaints
+from collapse_lab.integrations.recorder import Judging, Recorder
+from collapse_lab.integrations.scalars import scalars
+from collapse_lab.readers.base import Row
+from collapse_lab.records import Alarm, Severity
+from collapse_lab.store import RUN, RUN_VARIABLE, STOP, Inbox, RunReader, RunWriter
+
+PATIENCE_SECONDS = 5.0
+"""The longest that flush and finish wait for a slow disk before they let the training go on."""
+
+_live: dict[Path, Run] = {}
+
+
+def init(
+    project: str | None = None,
+    name: str | None = None,
+    config: Mapping[str, Any] | None = None,
+    *,
+    root: Path | str = "runs",
+    id: str | None = None,
+    resume: bool = False,
+    planned_steps: int | None = None,
+    framework: str | None = None,
+    on_alarm: Callable[[Alarm], object] | None = None,
+    stop_on: Severity | None = None,
+) -> Run:
+    """Begins a run, the folder `root/id`; under `collapse-lab watch` the folder is watch's own.
+
+    `id` is made of name or project and the time unless given; with `resume` an existing run of
+    that id is continued. `planned_steps` lets the detectors speak of the whole run's false alarms.
+    `framework` names the table of metric names, guessed from the keys when None. `on_alarm` is
+    called with each `Alarm` on a thread of its own; `stop_on` makes `run.should_stop()` true from
+    the first alarm of that severity on.
+
+    On every rank but 0 the run is inert. Raises ValueError for `resume` without an id and
+    FileExistsError for an id that is taken.
+    """
+    if resume and id is None:
+        raise ValueError("resume=True continues a run: say which one with id=...")
+    watched = os.environ.get(RUN_VARIABLE)
+    folder = Path(watched) if watched else Path(root) / (id or _new_id(name or project or "run"))
+    folder = folder.absolute()
+    if rank() != 0:
+        return Run(folder, None)
+    meta = {
+        "project": project,
+        "name": name,
+        "config": dict(config or {}),
+        "framework": framework,
+        "planned_steps": planned_steps,
+        "command": [sys.executable, *sys.argv],
+    }
+    judging = Judging(planned_steps, on_alarm, stop_on)
+    if watched:
+        acts = on_alarm is not None or stop_on is not None
+        recorder = Recorder(Inbox(folder, meta), framework, judging if acts else None)
+    else:
+        if (folder / RUN).exists() and not resume:
+            raise FileExistsError(
+                f"{folder} holds a run: pass resume=True to continue it, or choose another id"
+            )
+        history = RunReader(folder).new() if resume else []
+        recorder = Recorder(RunWriter(folder, meta), framework, judging, history)
+    run = Run(folder, recorder)
+    _live[folder] = run
+    _die_politely()
+    return run
+
+
+class Run:
+    """One training run as its own process sees it; inert when `recorder` is None."""
+
+    def __init__(self, folder: Path, recorder: Recorder | None) -> None:
+        self.folder = folder
+        self._recorder = recorder
+        self._stop_file = str(folder / STOP)
+        self._complaints = Complaints()
+
+    @property
+    def id(self) -> str:
+        """Name of the run folder."""
+        return self.folder.name
+
+    @property
+    def alarms(self) -> list[Alarm]:
+        """Alarms so far, the oldest first."""
+        if self._recorder and self._recorder.judges:
+            return list(self._recorder.alarms)
+        return RunReader(self.folder).alarms()
+
+    def log(
+        self,
+        data: Mapping[str, Any],
+        step: int | None = None,
+        *,
+        notes: Mapping[str, str] | None = None,
+    ) -> None:
+        """Records numbers of one step; returns within microseconds and never raises.
+
+        Values are Python, NumPy or torch scalars, nested dictionaries are joined with "/", and
+        anything else is left out with one warning a name. Without `step` the steps count on.
+        `notes` explain values, by name.
+        """
+        if self._recorder is None:
+            return
+        try:
+            values, others = scalars(data)
+            for name in others:
+                self._complaints.once(name, "%r is not a number and is not recorded", name)
+            number = None if step is None else int(step)
+            self._recorder.put(Row(number, values, time.time(), notes or {}))
+        except Exception as error:
+            self._complaints.once("log", "run.log failed, the training goes on: %r", error)
+
+    def flush(self, timeout: float = PATIENCE_SECONDS) -> bool:
+        """Waits until all that was logged is written and judged; False when that takes too long."""
+        return self._recorder is None or self._recorder.flush(timeout)
+
+    def judge_here(self) -> None:
+        """Inside `watch`: judge the records here too, so that an alarm is known within the step.
+
+        `watch` reads what this process wrote and answers a moment later; whoever must act before
+        the next step cannot wait for that.
+        """
+        if self._recorder:
+            self._recorder.judge()
+
+    def should_stop(self) -> bool:
+        """Whether a STOP file lies in the run folder, or an alarm has reached `stop_on`."""
+        asked = self._recorder is not None and self._recorder.stop
+        return asked or os.path.exists(self._stop_file)
+
+    def finish(self, state: str = "finished") -> None:
+        """Writes what is left and seals the run. `state`: finished, stopped or failed."""
+        recorder, self._recorder = self._recorder, None
+        _live.pop(self.folder, None)
+        if recorder is None:
+            return
+        try:
+            if not recorder.close(state, PATIENCE_SECONDS):
+                self._complaints.once("finish", "%s could not be finished in time", self.folder)
+        except Exception as error:
+            self._complaints.once("finish", "%s was not finished: %r", self.folder, error)
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.finish("finished" if error is None else "failed")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _attach, (self.folder,)
+
+
+def rank() -> int:
+    """This process's rank in a distributed job, 0 when there is none."""
+    distributed = sys.modules.get("torch.distributed")
+    if distributed and distributed.is_available() and distributed.is_initialized():
+        return distributed.get_rank()
+    for variable in ("RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "LOCAL_RANK"):
+        if text := os.environ.get(variable):
+            return int(text)
+    return 0
+
+
+def _new_id(stem: str) -> str:
+    stem = re.sub(r"[^\w.-]+", "-", stem).strip("-.") or "run"
+    return f"{stem}-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+
+
+def _attach(folder: Path) -> Run:
+    """An unpickled run: the live one where it is of this process, else an inert one."""
+    return _live.get(folder) or Run(folder, None)
+
+
+@atexit.register
+def _finish_at_exit() -> None:
+    state = "failed" if getattr(sys, "last_value", None) else "finished"
+    for run in list(_live.values()):
+        run.finish(state)
+
+
+def _die_politely() -> None:
+    """On SIGTERM, writes what was logged and then dies of it as before.
+
+    A handler of the program's own is left alone; only the main thread may set one.
+    """
+    on_main_thread = threading.current_thread() is threading.main_thread()
+    if on_main_thread and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _finish_and_die)
+
+
+def _finish_and_die(number: int, frame: FrameType | None) -> None:
+    for run in list(_live.values()):
+        run.finish("stopped")
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+
+
+def _forget_in_child() -> None:
+    """A forked child has no recorder thread and must not write: its runs become inert."""
+    for run in _live.values():
+        run._recorder = None  # pyright: ignore[reportPrivateUsage]
+    _live.clear()
+    if signal.getsignal(signal.SIGTERM) is _finish_and_die:
+        with contextlib.suppress(ValueError):  # forked off a thread
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+os.register_at_fork(after_in_child=_forget_in_child)

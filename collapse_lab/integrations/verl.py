@@ -1,0 +1,66 @@
+"""verl: whatever its `Tracking.log` is given also goes to a run.
+
+`with watch_verl(): ...` serves a process that trains itself. verl's own entry points train inside
+a Ray actor, which a patch in the driver does not reach; verl imports the modules that the
+environment variable VERL_USE_EXTERNAL_MODULES names in every process, and naming this one there
+patches each of them: the process that logs becomes the run.
+Source: verl `utils/tracking.py`, `__init__.py`.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
+
+from collapse_lab.integrations.run import Run, init
+
+
+@contextmanager
+def watch_verl(run: Run | None = None, **options: Any) -> Generator[Run]:
+    """Within the block all that verl tracks is recorded too; its own backends are untouched.
+
+    Without a `run`, `init(framework="verl", **options)` begins one that ends with the block.
+    """
+    own = run is None
+    run = run or _begin(**options)
+    restore = _patch(lambda: run)
+    try:
+        yield run
+    except BaseException:
+        restore()
+        if own:
+            run.finish("failed")
+        raise
+    restore()
+    if own:
+        run.finish()
+
+
+def _patch(run: Callable[[], Run]) -> Callable[[], None]:
+    """Patches `Tracking.log`; `run` is asked at each call. Returns what undoes it."""
+    Tracking: Any = import_module("verl.utils.tracking").Tracking
+    original = Tracking.log
+
+    @functools.wraps(original)
+    def log(self: Any, data: Mapping[str, Any], step: int, *args: Any, **options: Any) -> Any:
+        run().log(data, step)
+        return original(self, data, step, *args, **options)
+
+    Tracking.log = log
+
+    def restore() -> None:
+        Tracking.log = original
+
+    return restore
+
+
+def _begin(**options: Any) -> Run:
+    return init(**(dict[str, Any](project="verl", framework="verl") | options))
+
+
+if __name__ in os.environ.get("VERL_USE_EXTERNAL_MODULES", "").split(","):
+    _patch(functools.cache(_begin))
