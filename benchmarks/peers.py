@@ -123,12 +123,17 @@ class Finding:
     name: str
 
 
+def available() -> bool:
+    """Whether the peers' environment is there."""
+    return (ENVIRONMENT / "bin" / "python").exists()
+
+
 class PeerProcess:
     """One interpreter of the peers' environment; a context manager."""
 
     def __init__(self) -> None:
         python = ENVIRONMENT / "bin" / "python"
-        if not python.exists():
+        if not available():
             raise FileNotFoundError(
                 f"{python} does not exist; `python -m benchmarks.peers --install` makes it"
             )

@@ -18,7 +18,7 @@ Series = Mapping[str, NDArray[np.float64]]
 
 REWARDS = ("reward/mean", "reward/success_rate", "reward/penalised_mean")
 EMA, DROP, WARMUP = 0.2, 0.6, 10
-"""Weight of the newest reward; share of the maximum that is a drop; records before a rule speaks."""
+"""Weight of the newest reward; share of the best that is a drop; records before a rule speaks."""
 
 
 def raw_series(records: Sequence[Record]) -> dict[str, NDArray[np.float64]]:

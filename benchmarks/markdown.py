@@ -1,0 +1,34 @@
+"""Numbers and tables as Markdown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from collapse_lab.scoring import Share
+
+
+def table_of(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    """A Markdown table: names to the left, numbers to the right."""
+    align = ["---", *("---:" for _ in header[1:])]
+    return "\n".join("| " + " | ".join(line) + " |" for line in (header, align, *lines))
+
+
+def percent(hits: int, of: int, digits: int = 0) -> str:
+    """A share in percent; a dash of nothing."""
+    return f"{100 * hits / of:.{digits}f} %" if of else "-"
+
+
+def share(part: Share) -> str:
+    """`3/69, 4 % [1, 12]`: count, percent and Wilson interval; a dash of no runs."""
+    if not part.of:
+        return "-"
+    low, high = part.interval
+    return (
+        f"{part.hits}/{part.of}, {percent(part.hits, part.of)} [{100 * low:.0f}, {100 * high:.0f}]"
+    )
+
+
+def plain(value: float) -> str:
+    """A number as short as it can be; a dash for NaN."""
+    return "-" if math.isnan(value) else f"{value:g}"
