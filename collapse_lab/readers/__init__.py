@@ -3,7 +3,33 @@
 from __future__ import annotations
 
 from collapse_lab.readers.base import FileFormat, LineFormat
+from collapse_lab.readers.csv_table import CsvTable
+from collapse_lab.readers.json_document import JsonDocument
+from collapse_lab.readers.jsonl import JsonLines
+from collapse_lab.readers.key_value import KeyValueLines
+from collapse_lab.readers.mlflow_store import MlflowDatabase, MlflowFolder
+from collapse_lab.readers.notebook import Notebook
+from collapse_lab.readers.run_folder import RunFolder
+from collapse_lab.readers.tensorboard_events import TensorBoardEvents
+from collapse_lab.readers.trackio_store import TrackioDatabase
 from collapse_lab.readers.verl import VerlConsole
+from collapse_lab.readers.wandb_offline import WandbOffline
 
-LINE_FORMATS: dict[str, type[LineFormat]] = {form.name: form for form in (VerlConsole,)}
-FILE_FORMATS: dict[str, type[FileFormat]] = {}
+_LINES: tuple[type[LineFormat], ...] = (
+    VerlConsole,
+    JsonLines,
+    KeyValueLines,
+)
+_FILES: tuple[type[FileFormat], ...] = (
+    RunFolder,
+    Notebook,
+    JsonDocument,
+    CsvTable,
+    TensorBoardEvents,
+    WandbOffline,
+    MlflowDatabase,
+    MlflowFolder,
+    TrackioDatabase,
+)
+LINE_FORMATS: dict[str, type[LineFormat]] = {form.name: form for form in _LINES}
+FILE_FORMATS: dict[str, type[FileFormat]] = {form.name: form for form in _FILES}

@@ -1,0 +1,152 @@
+"""Loose fields of generic formats: which one is the step, which the time, which are numbers.
+
+Frameworks with a format of their own say where the step is; JSON lines, tables and `key: value`
+lines do not, so the names that occur in practice are listed here, once for all of them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from collapse_lab.readers.base import Row, number
+
+STEP_KEYS = (
+    "step",
+    "global_step",
+    "_step",
+    "training/global_step",
+    "train/global_step",
+    "trainer/global_step",
+    "training_step",
+    "trainer_step",
+    "train_step",
+    "train/step",
+    "system/step",  # ROLL
+    "progress/batch",  # tinker-cookbook
+    "iteration",
+    "iter",
+    "training_iteration",  # RLlib
+    "update",
+    "episode",
+    "epoch",
+)
+"""Lower case, spaces as underscores; the first that a log has is its step, an epoch comes last."""
+
+TOTAL_KEYS = (
+    "time/total_timesteps",  # Stable-Baselines3
+    "total_timesteps",  # baselines PPO, with a space
+    "total/steps",  # baselines DDPG
+    "timesteps_total",
+    "timesteps",
+    "totalenvinteracts",  # Spinning Up
+    "steps",
+    "time/iterations",
+    "episodes",
+)
+"""Steps as the column of a table; elsewhere such words state a plan (`total_timesteps: 1e6`)."""
+
+TIME_KEYS = ("time", "timestamp", "_timestamp", "wall_time", "date", "datetime", "created_at")
+NULL = "null in the log: not computed, or a number that JSON cannot express"
+
+_UNIX_SECONDS = (1e9, 1e10)  # 2001 to 2286: anything else under a time key is a duration
+
+
+class FieldReader:
+    """Turns the fields of one log into rows; it stays with the step key that it found first.
+
+    A key that has held text or a list is not a number that went missing when it is null.
+    """
+
+    def __init__(self, step_keys: tuple[str, ...] = STEP_KEYS) -> None:
+        self._step_keys = step_keys
+        self._step_key: str | None = None
+        self._texts: set[str] = set()
+
+    def row(self, fields: Mapping[str, Any], run: str = "") -> Row:
+        """Row of the numbers in `fields` (flat); its step is None when no field is a step."""
+        step_key = self._find_step(fields)
+        values: dict[str, float] = {}
+        notes: dict[str, str] = {}
+        time = math.nan
+        for key, raw in fields.items():
+            if key == step_key:
+                continue
+            if _normal(key) in TIME_KEYS and not math.isnan(seconds := moment(raw)):
+                time = seconds
+            elif (value := to_number(raw)) is not None:
+                values[key] = value
+            elif raw is None and key not in self._texts:
+                values[key] = math.nan
+                notes[key] = NULL
+            else:
+                self._texts.add(key)
+        step = None if step_key is None else to_step(fields[step_key])
+        return Row(step, values, time, notes, run)
+
+    def _find_step(self, fields: Mapping[str, Any]) -> str | None:
+        candidates = step_candidates(fields, self._step_keys)
+        if self._step_key in candidates:
+            candidates = [self._step_key, *candidates]
+        found = next((key for key in candidates if to_step(fields[key]) is not None), None)
+        if found is None or (self._step_key and _normal(found) == "epoch" != self._step_key):
+            return None
+        self._step_key = self._step_key or found
+        return found
+
+
+def step_candidates(keys: Iterable[str], step_keys: tuple[str, ...] = STEP_KEYS) -> list[str]:
+    """The keys that may be the step, the best first."""
+    found = {normal: key for key in keys if (normal := _normal(key)) in step_keys}
+    return [found[key] for key in step_keys if key in found]
+
+
+def to_step(raw: Any) -> int | None:
+    """A whole number that fits 64 bits, as int, float or text; else None."""
+    value = None if isinstance(raw, bool) else to_number(raw)
+    if value is None or not value.is_integer() or abs(value) >= 2**63:
+        return None
+    return int(value)
+
+
+def to_number(raw: Any) -> float | None:
+    """float of a number, a bool or a numeric text; None for anything else."""
+    if isinstance(raw, str):
+        return number(raw)
+    if isinstance(raw, (bool, int, float)):
+        try:
+            return float(raw)
+        except OverflowError:  # an integer beyond 1e308
+            return math.copysign(math.inf, raw)
+    return None
+
+
+def moment(raw: Any) -> float:
+    """Unix seconds of a time stamp (seconds, or ISO 8601 in UTC by default), else NaN."""
+    value = to_number(raw)
+    if value is not None:
+        return value if _UNIX_SECONDS[0] < value < _UNIX_SECONDS[1] else math.nan
+    try:
+        stamp = datetime.fromisoformat(raw)
+    except (TypeError, ValueError):
+        return math.nan
+    return (stamp if stamp.tzinfo else stamp.replace(tzinfo=UTC)).timestamp()
+
+
+def flatten(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Leaves of nested dicts, names joined with "/".
+
+    >>> dict(flatten({"loss": 1, "actor": {"kl": 2, "clip": {"low": 3}}}))
+    {'loss': 1, 'actor/kl': 2, 'actor/clip/low': 3}
+    """
+    for key, value in document.items():
+        if isinstance(value, dict):
+            yield from flatten(cast(dict[str, Any], value), f"{prefix}{key}/")
+        else:
+            yield prefix + key, value
+
+
+def _normal(key: str) -> str:
+    return key.strip().lower().replace(" ", "_")

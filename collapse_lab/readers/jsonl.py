@@ -1,0 +1,80 @@
+"""JSON lines: one object a line, the step under one of the usual names, nested names joined.
+
+Our own records.jsonl, tinker-cookbook's and ROLL's metrics.jsonl and most home-grown loops. Bare
+`NaN` and `Infinity` are read though they are not JSON: Python's `json.dumps` writes them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Set
+from typing import Any, ClassVar, cast
+
+from collapse_lab.readers.base import Row
+from collapse_lab.readers.fields import FieldReader, flatten
+
+
+class JsonLines:
+    """Rows are the objects that hold a step; in a log without steps they are counted.
+
+    Objects without a step are a config or a summary, unless no object of the log has one: a
+    config comes once, so the second object with the same keys says that they are rows.
+    """
+
+    name: ClassVar[str] = "jsonl"
+    framework: ClassVar[str | None] = None
+    merges: ClassVar[bool] = True
+
+    def __init__(self) -> None:
+        self._fields = FieldReader()
+        self._held: Row | None = None
+        self._counted: Set[str] | None = None
+        self._has_steps = False
+
+    @classmethod
+    def claims(cls, head: list[str]) -> float:
+        lines = [line for line in head if line.strip()]
+        objects = [line for line in lines if _parse(line) is not None]
+        form = cls()
+        if not any(form.feed(line) for line in objects):
+            return 0.0
+        return 0.6 if 2 * len(objects) > len(lines) else 0.3
+
+    def feed(self, line: str) -> list[Row]:
+        fields = _parse(line)
+        if fields is None:
+            return []
+        row = self._fields.row(fields)
+        if not row.values:
+            return []
+        if row.step is not None:
+            self._has_steps = True
+            return [row]
+        if self._has_steps:
+            return []
+        if row.values.keys() == self._counted:
+            return [row]
+        held, self._held = self._held, row
+        if held is None or held.values.keys() != row.values.keys():
+            return []
+        self._counted = row.values.keys()
+        return [held, row]
+
+    def close(self) -> list[Row]:
+        return []
+
+
+def _parse(line: str) -> dict[str, Any] | None:
+    """The flat fields of a line that is a JSON object, else None."""
+    text = line.strip()
+    if not (text.startswith("{") and text.endswith("}")):
+        return None
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if set(document) >= {"step", "values"} and isinstance(document["values"], dict):
+        values = cast(dict[str, Any], document["values"])
+        document = {"step": document["step"], "time": document.get("time"), **values}
+    document.pop("config", None)  # RLlib repeats it in every line
+    return dict(flatten(document))

@@ -1,0 +1,45 @@
+"""Our own run folder: `run.json` beside `records.jsonl`; see `collapse_lab.store`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from collapse_lab.readers.base import Row
+from collapse_lab.records import NEW_RUN, Record
+from collapse_lab.tail import Tail
+
+RECORDS = "records.jsonl"
+
+
+class RunFolder:
+    """Records as they were written; what they were translated from is no longer in them."""
+
+    name: ClassVar[str] = "collapse-lab"
+    framework: ClassVar[str | None] = "collapse-lab"
+    merges: ClassVar[bool] = False
+
+    @classmethod
+    def claims(cls, path: Path) -> float:
+        return 1.0 if all((path / name).is_file() for name in ("run.json", RECORDS)) else 0.0
+
+    def __init__(self, path: Path) -> None:
+        self._tail = Tail(path / RECORDS)
+        self._run = ""
+
+    def new(self) -> list[Row]:
+        rows: list[Row] = []
+        while lines := self._tail.lines():
+            rows += [row for line in lines for row in self._rows(line)]
+        return rows
+
+    def close(self) -> list[Row]:
+        return []
+
+    def _rows(self, line: str) -> list[Row]:
+        try:
+            record = Record.from_json(line)
+        except ValueError:  # half a line, ended by the writer that came after a killed one
+            return []
+        self._run = record.notes.get(NEW_RUN, self._run)
+        return [Row(record.step, record.values, record.time, record.notes, self._run)]

@@ -1,0 +1,47 @@
+"""trackio: its SQLite database, one a project, one row a `log` call with the metrics as JSON.
+
+Non-finite numbers are the strings "NaN", "Infinity" and "-Infinity" there. Source: trackio
+`sqlite_storage.py`, `utils.py`.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, ClassVar
+
+from collapse_lab.readers.base import Row
+from collapse_lab.readers.fields import FieldReader, flatten
+from collapse_lab.readers.sqlite_reading import columns, query
+
+_NEW_ROWS = "SELECT id, run_name, step, timestamp, metrics FROM metrics WHERE id > ? ORDER BY id"
+
+
+class TrackioDatabase:
+    """A project's database; its runs keep their names."""
+
+    name: ClassVar[str] = "trackio"
+    framework: ClassVar[str | None] = None
+    merges: ClassVar[bool] = True
+
+    @classmethod
+    def claims(cls, path: Path) -> float:
+        return 1.0 if columns(path, "metrics") >= {"run_name", "step", "metrics"} else 0.0
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._last_row = 0
+        self._fields: dict[str, FieldReader] = {}
+
+    def new(self) -> list[Row]:
+        rows: list[Row] = []
+        for rowid, run, step, time, metrics in query(self._path, _NEW_ROWS, self._last_row):
+            self._last_row = rowid
+            reader = self._fields.setdefault(run, FieldReader(("_step",)))
+            stated: dict[str, Any] = {"_step": step, "_timestamp": time, **json.loads(metrics)}
+            row = reader.row(dict(flatten(stated)), run)
+            rows += [row] if row.values else []
+        return rows
+
+    def close(self) -> list[Row]:
+        return []

@@ -1,0 +1,126 @@
+"""W&B: `.wandb` files, the log that every run leaves on its own disk, online or not.
+
+The file is a LevelDB log of protobuf records; wandb's own package has the messages, and the
+framing below is the published LevelDB log format with wandb's file header.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+from collapse_lab.readers.base import Row, UnreadableLog
+from collapse_lab.readers.fields import FieldReader, flatten
+from collapse_lab.readers.optional import tracker_module
+
+BLOCK = 32768
+CHUNK_HEADER = struct.Struct("<IHB")  # CRC-32 of kind and body, length of the body, kind
+FILE_HEADER = struct.Struct("<4sHB")
+FULL, FIRST, MIDDLE, LAST = 1, 2, 3, 4
+PATTERNS = ("*.wandb", "*/*.wandb", "*/*/*.wandb")
+INTERNAL = ("_wandb", "_runtime")
+
+
+class WandbOffline:
+    """History of a `.wandb` file, or of every run below a wandb folder.
+
+    Raises UnreadableLog when wandb is not installed.
+    """
+
+    name: ClassVar[str] = "wandb"
+    framework: ClassVar[str | None] = None
+    merges: ClassVar[bool] = True
+
+    @classmethod
+    def claims(cls, path: Path) -> float:
+        if path.is_dir():
+            return 0.7 if any(_files(path)) else 0.0
+        return 1.0 if path.suffix == ".wandb" else 0.0
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._message: Any = tracker_module("wandb.proto.wandb_internal_pb2", path).Record
+        self._logs: dict[Path, LevelLog] = {}
+        self._fields: dict[Path, FieldReader] = {}
+
+    def new(self) -> list[Row]:
+        files = sorted(_files(self._path)) if self._path.is_dir() else [self._path]
+        return [row for file in files for row in self._rows(file, file.stem if files[1:] else "")]
+
+    def close(self) -> list[Row]:
+        return []
+
+    def _rows(self, file: Path, run: str) -> Iterator[Row]:
+        log = self._logs.setdefault(file, LevelLog(file))
+        fields = self._fields.setdefault(file, FieldReader(("_step",)))
+        for record in map(self._message.FromString, log.new()):
+            if record.WhichOneof("record_type") == "history":
+                row = fields.row(_history(record.history), run)
+                if row.step is not None and row.values:
+                    yield row
+
+
+class LevelLog:
+    """Records of a LevelDB log file that may still be growing; a torn one waits."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = 0
+
+    def new(self) -> Iterator[bytes]:
+        """Records completed since the last call. Raises UnreadableLog for another kind of file."""
+        with self._path.open("rb") as file:
+            if self._offset == 0:
+                self._read_file_header(file.read(FILE_HEADER.size))
+            file.seek(self._offset)
+            data, start = file.read(), self._offset
+        position, parts = start, b""
+        while True:
+            rest = BLOCK - position % BLOCK
+            if rest < CHUNK_HEADER.size:  # too short for a chunk: padding
+                position += rest
+                continue
+            body_at = position - start + CHUNK_HEADER.size
+            if body_at > len(data):
+                return
+            checksum, length, kind = CHUNK_HEADER.unpack_from(data, position - start)
+            body = data[body_at : body_at + length]
+            if len(body) < length or zlib.crc32(bytes([kind]) + body) != checksum:
+                return
+            position += CHUNK_HEADER.size + length
+            parts = body if kind in (FULL, FIRST) else parts + body
+            if kind in (FULL, LAST):
+                self._offset = position
+                yield parts
+
+    def _read_file_header(self, header: bytes) -> None:
+        if len(header) == FILE_HEADER.size:
+            if not header.startswith(b":W&B"):
+                raise UnreadableLog(f"{self._path} does not begin like a .wandb file")
+            self._offset = FILE_HEADER.size
+
+
+def _history(history: Any) -> dict[str, Any]:
+    """Flat fields of one `log` call; the step is stated beside them or as `_step`."""
+    fields: dict[str, Any] = {}
+    if history.HasField("step"):
+        fields["_step"] = history.step.num
+    for item in history.item:
+        key = "/".join(item.nested_key) or item.key
+        value = json.loads(item.value_json)
+        fields |= dict(flatten({key: value})) if key not in INTERNAL else {}
+    return fields
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Each run once, though `latest-run` links to one of them."""
+    return (
+        file
+        for pattern in PATTERNS
+        for file in folder.glob(pattern)
+        if not file.parent.is_symlink()
+    )
