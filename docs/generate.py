@@ -1,0 +1,135 @@
+"""Writes the pages of docs/ that are tables of the code: run it after changing a table.
+
+`tests/test_docs.py` fails while a page and the code differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import click
+
+from collapse_lab.cli import main
+from collapse_lab.readers import FILE_FORMATS, LINE_FORMATS
+from collapse_lab.readers.aliases import ALIASES
+from collapse_lab.signals import SIGNALS
+
+DOCS = Path(__file__).parent
+BAD = {"up": "rising", "down": "falling", "both": "either way", "none": "not judged"}
+
+
+def signals_page() -> str:
+    """One table a family."""
+    families = dict.fromkeys(signal.family for signal in SIGNALS.values())
+    parts = [
+        "# Signals",
+        "The vocabulary of `collapse_lab/signals.py`. Readers translate each framework's keys into "
+        "these names ([formats.md](formats.md)); a key in no table keeps its own name and is "
+        "listed as unmapped.",
+        "*Scale* is the one on which healthy variation is about even. *Bad* is the direction that "
+        "detectors watch. A signal that *may be constant* can be held at one value by the way a "
+        "run is set up (the clip fraction of a run that is always on policy): then it is reported "
+        "as unavailable, not as healthy.",
+    ]
+    for family in families:
+        rows = [
+            (
+                f"`{signal.name}`",
+                signal.meaning,
+                signal.pair,
+                signal.unit,
+                signal.transform,
+                BAD[signal.bad],
+                "yes" if signal.constant else "",
+            )
+            for signal in SIGNALS.values()
+            if signal.family == family
+        ]
+        header = ("signal", "meaning", "compares", "unit", "scale", "bad", "may be constant")
+        parts += [f"## {family.capitalize()}", _table(header, rows)]
+    return _page(parts)
+
+
+def formats_page() -> str:
+    """The log formats, then every framework's keys."""
+    formats = {**LINE_FORMATS, **FILE_FORMATS}
+    rows = [
+        (f"`{name}`", form.framework or "told by its keys", (form.__doc__ or "").splitlines()[0])
+        for name, form in formats.items()
+    ]
+    parts = [
+        "# Formats and frameworks",
+        "`watch`, `replay` and `label` find the format of a log by looking at it; no option names "
+        "it. Every format is read live (the file may grow, rotate, be cut short or start again) "
+        "and finished.",
+        _table(("format", "framework", "what it is"), rows),
+        "## Names",
+        "Which key of a framework is read as which signal; where two keys of one log mean the same "
+        "signal, the upper one is taken. `*` stands for any part of a key.",
+    ]
+    for framework, table in ALIASES.items():
+        if framework != "collapse-lab":
+            keys = [(f"`{key}`", f"`{name}`") for key, name in table.items()]
+            parts += [f"### {framework}", _table(("key", "signal"), keys)]
+    return _page(parts)
+
+
+def cli_page() -> str:
+    """Every command with its arguments and options."""
+    parts = ["# Command line"]
+    for path, command in _commands(main, ("collapse-lab",)):
+        if not isinstance(command, click.Group):
+            parts += [f"## {' '.join(path)}", (command.help or "").replace("\b\n", "")]
+            options = [
+                (f"`{', '.join(option.opts)}`", _argument(option), option.help or "")
+                for option in command.params
+                if isinstance(option, click.Option) and not option.hidden
+            ]
+            usage = " ".join([*path, *command.collect_usage_pieces(click.Context(command))])
+            parts += [f"```\n{usage}\n```"]
+            parts += [_table(("option", "value", "meaning"), options)] if options else []
+    return _page(parts)
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "signals.md": signals_page,
+    "formats.md": formats_page,
+    "cli.md": cli_page,
+}
+
+
+def _commands(
+    command: click.Command, path: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    yield path, command
+    if isinstance(command, click.Group):
+        for name in sorted(command.commands):
+            yield from _commands(command.commands[name], (*path, name))
+
+
+def _argument(option: click.Option) -> str:
+    if option.is_flag:
+        return ""
+    if isinstance(option.type, click.Choice):
+        return " or ".join(f"`{choice}`" for choice in option.type.choices)
+    return option.metavar or option.type.name
+
+
+def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [header, tuple("---" for _ in header), *rows]
+    return "\n".join(
+        "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in line) + " |"
+        for line in lines
+    )
+
+
+def _page(parts: list[str]) -> str:
+    note = "<!-- written by docs/generate.py (make docs): change the code, not this page -->"
+    return "\n\n".join([parts[0], note, *parts[1:]]) + "\n"
+
+
+if __name__ == "__main__":
+    for name, page in PAGES.items():
+        (DOCS / name).write_text(page())
+        print(f"docs/{name}")
