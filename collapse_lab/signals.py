@@ -37,6 +37,8 @@ class Signal:
     meaning: str
     pair: str = ""
     constant: bool = False
+    zero: Literal["event", "value"] = "event"
+    """On a log scale: is zero an event of its own (no gradient, no spread) or the end of the tail?"""
 
 
 NEW_OLD = "new policy / old policy"
@@ -60,34 +62,34 @@ _TABLE = (
     Signal("credit/advantage_std", "credit", "log", "none", "advantage", "spread of the advantages", constant=True),
     Signal("credit/return_mean", "credit", "identity", "none", "return", "mean return"),
     Signal("credit/filter_pass_frac", "credit", "logit", "down", "share", "share of groups that dynamic filtering keeps", constant=True),
-    Signal("credit/value_explained_var", "credit", "identity", "down", "share", "share of the return's variance that the critic explains"),
+    Signal("credit/value_explained_var", "credit", "identity", "none", "share", "share of the return's variance that the critic explains"),
     Signal("credit/value_loss", "credit", "log", "up", "loss", "critic loss"),
     Signal("credit/value_mean", "credit", "identity", "none", "return", "mean predicted value"),
     Signal("credit/value_clip_frac", "credit", "logit", "none", "share", "share of value updates clipped", constant=True),
     Signal("policy/entropy", "policy", "log", "both", "nats", "token-mean entropy of the policy"),
     Signal("policy/differential_entropy", "policy", "identity", "both", "nats", "entropy of a continuous-action policy; may be negative"),
-    Signal("policy/entropy_loss", "policy", "identity", "both", "loss", "entropy bonus as a loss term (minus the entropy)"),
-    Signal("policy/action_std", "policy", "log", "both", "action", "standard deviation of a Gaussian policy"),
+    Signal("policy/entropy_loss", "policy", "identity", "none", "loss", "entropy bonus as a loss term (minus the entropy)"),
+    Signal("policy/action_std", "policy", "log", "none", "action", "standard deviation of a Gaussian policy"),
     Signal("policy/valid_frac", "policy", "logit", "down", "share", "share of answers in the required format"),
     Signal("policy/repetition_frac", "policy", "logit", "up", "share", "share of answers that repeat themselves"),
-    Signal("policy/turns_mean", "policy", "log", "both", "turns", "mean turns of an episode", constant=True),
+    Signal("policy/turns_mean", "policy", "log", "none", "turns", "mean turns of an episode", constant=True),
     Signal("policy/tool_failure_frac", "policy", "logit", "up", "share", "share of tool calls that fail", constant=True),
     Signal("policy/tool_call_mean", "policy", "log", "none", "calls", "mean tool calls of an episode", constant=True),
     Signal("kl/ref", "policy", "log", "up", "nats", "divergence from the reference policy", POLICY_REF, constant=True),
     Signal("kl/ref_coef", "optimiser", "log", "none", "1", "coefficient of the reference KL", constant=True),
     Signal("kl/old", "ratio", "log", "up", "nats", "divergence of the updated policy from the one that made the data", NEW_OLD, constant=True),
-    Signal("ratio/mean", "ratio", "log", "both", "ratio", "mean importance ratio", NEW_OLD, constant=True),
-    Signal("ratio/max", "ratio", "log", "up", "ratio", "largest importance ratio", NEW_OLD, constant=True),
-    Signal("ratio/min", "ratio", "log", "down", "ratio", "smallest importance ratio", NEW_OLD, constant=True),
+    Signal("ratio/mean", "ratio", "log", "both", "ratio", "mean importance ratio", NEW_OLD, constant=True, zero="value"),
+    Signal("ratio/max", "ratio", "log", "up", "ratio", "largest importance ratio", NEW_OLD, constant=True, zero="value"),
+    Signal("ratio/min", "ratio", "log", "down", "ratio", "smallest importance ratio", NEW_OLD, constant=True, zero="value"),
     Signal("ratio/ess_frac", "ratio", "logit", "down", "share", "effective sample size of the importance weights over their number", NEW_OLD, constant=True),
     Signal("ratio/khat", "ratio", "identity", "up", "shape", "Pareto shape of the ratio's upper tail; above 0.7 the weights are unreliable", NEW_OLD),
     Signal("ratio/clip_frac", "ratio", "logit", "up", "share", "share of tokens whose ratio is clipped", NEW_OLD, constant=True),
     Signal("ratio/clip_frac_low", "ratio", "logit", "up", "share", "share of tokens clipped below", NEW_OLD, constant=True),
     Signal("ratio/clip_frac_high", "ratio", "logit", "up", "share", "share of tokens clipped above", NEW_OLD, constant=True),
     Signal("ratio/dual_clip_frac", "ratio", "logit", "up", "share", "share of tokens on the dual clip (A < 0, huge ratio)", NEW_OLD, constant=True),
-    Signal("mismatch/is_mean", "mismatch", "log", "both", "ratio", "mean trainer/sampler importance ratio", TRAIN_SAMPLER, constant=True),
-    Signal("mismatch/is_max", "mismatch", "log", "up", "ratio", "largest trainer/sampler importance ratio", TRAIN_SAMPLER, constant=True),
-    Signal("mismatch/is_min", "mismatch", "log", "down", "ratio", "smallest trainer/sampler importance ratio", TRAIN_SAMPLER, constant=True),
+    Signal("mismatch/is_mean", "mismatch", "log", "both", "ratio", "mean trainer/sampler importance ratio", TRAIN_SAMPLER, constant=True, zero="value"),
+    Signal("mismatch/is_max", "mismatch", "log", "up", "ratio", "largest trainer/sampler importance ratio", TRAIN_SAMPLER, constant=True, zero="value"),
+    Signal("mismatch/is_min", "mismatch", "log", "down", "ratio", "smallest trainer/sampler importance ratio", TRAIN_SAMPLER, constant=True, zero="value"),
     Signal("mismatch/is_std", "mismatch", "log", "up", "ratio", "spread of the trainer/sampler importance ratio", TRAIN_SAMPLER, constant=True),
     Signal("mismatch/ess", "mismatch", "logit", "down", "share", "effective sample size of the trainer/sampler weights", TRAIN_SAMPLER, constant=True),
     Signal("mismatch/k1_kl", "mismatch", "identity", "both", "nats", "mean log-ratio of sampler to trainer (k1, signed)", TRAIN_SAMPLER),

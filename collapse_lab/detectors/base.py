@@ -1,0 +1,44 @@
+"""What every detector of the panel is given for one step, and how it answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from collapse_lab.detectors.excursions import Excursions
+from collapse_lab.detectors.frontend import Residuals
+from collapse_lab.records import Evidence, Record, Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One record with its residuals; `excused` after a restart, when residuals do not count."""
+
+    record: Record
+    residuals: Residuals
+    excursions: Excursions
+    excused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a detector found; the panel adds what all alarms share and makes it an `Alarm`."""
+
+    severity: Severity
+    reason: str
+    since: int
+    since_interval: tuple[int, int]
+    evidence: tuple[Evidence, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class Detector(Protocol):
+    """Causal and constant in memory: a finding at step t never depends on what comes after t.
+
+    Never raises on NaN, missing or new signals. Plain attributes only, so that pickling saves it
+    and a resumed run goes on where it was.
+    """
+
+    name: ClassVar[str]
+
+    def update(self, step: Step) -> Finding | None: ...

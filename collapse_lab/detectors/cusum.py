@@ -1,0 +1,42 @@
+"""Watch tier: a signal has been off its healthy course for a while. No formal guarantee.
+
+The CUSUM of one signal crosses a limit, or two families of evidence cross a lower one together.
+The limits are reference values: docs/detection.md states how many healthy real logs they flag.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from collapse_lab.detectors.base import Finding, Step
+
+LIMIT_ONE, LIMIT_TWO = 15.0, 6.0
+
+
+@dataclass(slots=True)
+class CusumWatch:
+    """Speaks once an excursion, and again when it has fallen back to half the limit and returned."""
+
+    name: ClassVar[str] = "cusum"
+    _speaking: bool = False
+
+    def update(self, step: Step) -> Finding | None:
+        evidence = step.excursions.evidence(least=LIMIT_TWO / 2)
+        strongest = evidence[0].score if evidence else 0.0
+        second = max((p.score for p in evidence if p.family != evidence[0].family), default=0.0)
+        crossed = strongest >= LIMIT_ONE or (second >= LIMIT_TWO and strongest >= LIMIT_TWO)
+        if self._speaking:
+            self._speaking = strongest >= LIMIT_TWO / 2
+            return None
+        if not crossed or step.excused:
+            return None
+        self._speaking = True
+        since = min(part.since for part in evidence)
+        return Finding(
+            "watch",
+            "off its healthy course",
+            since,
+            step.excursions.interval(evidence),
+            evidence,
+        )

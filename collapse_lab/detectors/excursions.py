@@ -1,0 +1,132 @@
+"""When did each signal leave its healthy band, how far, and how steadily: one CUSUM a direction.
+
+S_t = max(0, S_{t-1} + min(u_t, 4) - k) (Page 1954). The step after the last zero is where an
+excursion began; a second chart with half the allowance k gives the earliest plausible begin, the
+first residual beyond 2.5 the latest. Every detector explains itself from this table.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collapse_lab.detectors.frontend import Array, Residuals
+from collapse_lab.detectors.scale import from_scale
+from collapse_lab.records import Evidence
+from collapse_lab.signals import SIGNALS
+
+ALLOWANCE = 1.0
+CLIP = 4.0
+BEYOND, FAR_BEYOND = 1.5, 2.5
+"""Residuals that count as bad, and as clearly bad."""
+UP, DOWN = 0, 1
+
+
+def _empty() -> Array:
+    return np.zeros((2, 0))
+
+
+@dataclass(slots=True)
+class Excursions:
+    """CUSUM of every judged signal; arrays are (direction, signal), rows UP and DOWN.
+
+    `score` is the chart, `since` the step its excursion began, `earliest` and `latest` bound that,
+    `steps` and `bad` count the records since then and those beyond the healthy band. A direction
+    that is not bad for a signal stays at zero.
+    """
+
+    score: Array = field(default_factory=_empty)
+    since: Array = field(default_factory=_empty)
+    earliest: Array = field(default_factory=_empty)
+    latest: Array = field(default_factory=_empty)
+    steps: Array = field(default_factory=_empty)
+    bad: Array = field(default_factory=_empty)
+    _wide: Array = field(default_factory=_empty)
+    _watched: NDArray[np.bool_] = field(default_factory=lambda: np.zeros((2, 0), bool))
+    _now: Residuals | None = None
+
+    def update(self, residuals: Residuals) -> None:
+        """Adds one step; a signal without a residual keeps its chart as it is."""
+        self._grow(residuals.names)
+        self._now = residuals
+        u = np.stack([residuals.u, -residuals.u])
+        live = np.isfinite(u) & self._watched
+        gain = np.minimum(np.where(live, u, 0.0), CLIP)
+        for chart, allowance, begin in (
+            (self.score, ALLOWANCE, self.since),
+            (self._wide, ALLOWANCE / 2, self.earliest),
+        ):
+            before = chart == 0
+            chart[live] = np.maximum(0.0, chart[live] + gain[live] - allowance)
+            begin[live & before & (chart > 0)] = residuals.step
+        over = live & (self.score == 0)
+        self.steps[over], self.bad[over], self.latest[over] = 0, 0, np.nan
+        running = live & (self.score > 0)
+        self.steps[running] += 1
+        self.bad[running & (u > BEYOND)] += 1
+        self.latest[running & (u > FAR_BEYOND) & np.isnan(self.latest)] = residuals.step
+
+    def bad_direction(self, residuals: Residuals) -> Array:
+        """Each signal's residual in its bad direction, NaN where there is none this step."""
+        u = np.where(self._watched, np.stack([residuals.u, -residuals.u]), -np.inf)
+        worst = np.max(u, axis=0)
+        return np.where(np.isfinite(residuals.u), worst, np.nan)
+
+    def evidence(self, least: float = 3.0, most: int = 6) -> tuple[Evidence, ...]:
+        """Signals whose excursion scores at least `least`, the strongest first."""
+        now = self._now
+        if now is None:
+            return ()
+        order = np.argsort(-self.score, axis=None)
+        parts: list[Evidence] = []
+        for flat in order[: 2 * most]:
+            direction, row = divmod(int(flat), self.score.shape[1])
+            if self.score[direction, row] < least or len(parts) == most:
+                break
+            if math.isfinite(now.x[row]) and math.isfinite(now.expected[row]):
+                parts.append(self._part(now, direction, row))
+        return tuple(parts)
+
+    def interval(self, evidence: tuple[Evidence, ...]) -> tuple[int, int]:
+        """Bounds of the onset: over the given signals, the earliest plausible begin and the
+        first clear residual."""
+        assert self._now is not None
+        bounds: list[tuple[float, float]] = []
+        for part in evidence:
+            row = self._now.names.index(part.signal)
+            direction = UP if part.direction == "up" else DOWN
+            bounds.append((self.earliest[direction, row], self.latest[direction, row]))
+        low = min((low for low, _ in bounds), default=self._now.step)
+        high = min((high for _, high in bounds if math.isfinite(high)), default=self._now.step)
+        return int(min(low, high)), int(high)
+
+    def _part(self, now: Residuals, direction: int, row: int) -> Evidence:
+        name = now.names[row]
+        signal = SIGNALS[name]
+        middle, spread = float(now.expected[row]), float(now.spread[row])
+        return Evidence(
+            signal=name,
+            family=signal.family,
+            since=int(self.since[direction, row]),
+            observed=from_scale(signal, float(now.x[row])),
+            expected=from_scale(signal, middle),
+            low=from_scale(signal, middle - FAR_BEYOND * spread),
+            high=from_scale(signal, middle + FAR_BEYOND * spread),
+            direction="up" if direction == UP else "down",
+            score=round(float(self.score[direction, row]), 2),
+            bad_steps=int(self.bad[direction, row]),
+            steps=int(self.steps[direction, row]),
+        )
+
+    def _grow(self, names: list[str]) -> None:
+        size = self.score.shape[1]
+        for name in names[size:]:
+            bad = SIGNALS[name].bad
+            watched = np.array([[bad in ("up", "both")], [bad in ("down", "both")]])
+            self._watched = np.hstack([self._watched, watched])
+            for chart in ("score", "since", "earliest", "latest", "steps", "bad", "_wide"):
+                fresh = np.full((2, 1), np.nan if chart == "latest" else 0.0)
+                setattr(self, chart, np.hstack([getattr(self, chart), fresh]))

@@ -1,0 +1,175 @@
+"""The panel: every detector over one stream of records, and what each alarm says.
+
+    panel = Panel(planned_steps=500)
+    for record in records:
+        for alarm in panel.update(record): ...
+
+Causal, constant in memory, picklable: saved and restored it goes on where it was.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass, field
+
+
+
+from collapse_lab.detectors.base import Detector, Finding, Step
+from collapse_lab.detectors.cusum import CusumWatch
+from collapse_lab.detectors.edetector import EDetector
+from collapse_lab.detectors.excursions import Excursions
+from collapse_lab.detectors.frontend import EXCUSED_STEPS, FrontEnd
+from collapse_lab.detectors.prior import Prior, shipped
+from collapse_lab.detectors.reward_drop import REWARDS, RewardDrop
+from collapse_lab.detectors.rules import FATAL, RULES
+from collapse_lab.detectors.scale import judged
+from collapse_lab.records import RESTART, Alarm, Evidence, Record
+from collapse_lab.signals import SIGNALS
+
+DETECTORS: dict[str, type[Detector]] = {
+    kind.name: kind for kind in (*RULES, CusumWatch, EDetector, RewardDrop)
+}
+LEADING_FAMILIES = tuple(
+    dict.fromkeys(signal.family for name, signal in SIGNALS.items() if judged(name))
+)
+REMEMBERED_STEPS = 1024
+CONSTANT_FOR = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What a run lets itself be judged by.
+
+    `monitored` signals have residuals; `warming_up` have too short a history; `constant` have
+    not moved and may be so by construction, so they are unavailable, not healthy; `missing`
+    families log nothing that can be judged.
+    """
+
+    monitored: tuple[str, ...]
+    warming_up: tuple[str, ...]
+    constant: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Panel:
+    """All detectors of `DETECTORS` behind one front end.
+
+    `planned_steps`, when the run's length is known, makes the e-detector a little faster. `prior`
+    is the population's healthy spread, by default the one shipped with the package.
+    """
+
+    planned_steps: int | None = None
+    prior: Prior | None = None
+    _front: FrontEnd = field(init=False)
+    _excursions: Excursions = field(default_factory=Excursions)
+    _detectors: list[Detector] = field(init=False)
+    _steps: deque[int] = field(default_factory=lambda: deque(maxlen=REMEMBERED_STEPS))
+    _residuals: dict[str, float] = field(default_factory=dict)
+    _same: dict[str, tuple[float, int]] = field(default_factory=dict)
+    _restart: int | None = None
+
+    def __post_init__(self) -> None:
+        self._front = FrontEnd(shipped() if self.prior is None else self.prior)
+        self._detectors = [
+            EDetector(planned_steps=self.planned_steps) if kind is EDetector else kind()
+            for kind in DETECTORS.values()
+        ]
+
+    def update(self, record: Record) -> list[Alarm]:
+        """Alarms that this record raises, the most severe first; most records raise none."""
+        if RESTART in record.notes:
+            self._restart = record.step
+        excused = (
+            self._restart is not None
+            and self._restart <= record.step < self._restart + EXCUSED_STEPS
+        )
+        residuals = self._front.update(record)
+        if not excused:
+            self._excursions.update(residuals)
+        step = Step(record, residuals, self._excursions, excused)
+        self._residuals = {
+            name: float(u) for name, u in zip(residuals.names, residuals.u, strict=True)
+        }
+        self._count_constant(record)
+        alarms = [
+            self._alarm(detector, found, record)
+            for detector in self._detectors
+            if (found := detector.update(step)) is not None
+        ]
+        self._steps.append(record.step)
+        order = {"critical": 0, "alarm": 1, "watch": 2}
+        return sorted(alarms, key=lambda alarm: order[alarm.severity])
+
+    def residuals(self) -> dict[str, float]:
+        """The last record's whitened residuals, signed by the signal's scale; NaN while a signal
+        is absent or warming up."""
+        return self._residuals
+
+    def coverage(self) -> Coverage:
+        """What is monitored at this moment, and what is not and why."""
+        constant = tuple(
+            name
+            for name, (_, records) in self._same.items()
+            if records >= CONSTANT_FOR and SIGNALS[name].constant
+        )
+        monitored, warming = [], []
+        for name, u in self._residuals.items():
+            if name not in constant:
+                (monitored if math.isfinite(u) else warming).append(name)
+        present = {SIGNALS[name].family for name in (*monitored, *warming)}
+        missing = tuple(family for family in LEADING_FAMILIES if family not in present)
+        return Coverage(tuple(monitored), tuple(warming), constant, missing)
+
+    def _count_constant(self, record: Record) -> None:
+        for name, value in record.values.items():
+            if judged(name):
+                last, records = self._same.get(name, (math.nan, 0))
+                self._same[name] = value, records + 1 if value == last else 1
+
+    def _alarm(self, detector: Detector, found: Finding, record: Record) -> Alarm:
+        coverage = self.coverage()
+        low, _ = found.since_interval
+        healthy = [step for step in self._steps if step < low]
+        notes = found.notes
+        if self._restart is not None:
+            end = self._restart + EXCUSED_STEPS
+            notes += (f"steps {self._restart} to {end} follow a restart and were excused",)
+        not_monitored = (
+            *(f"{family} (not logged)" for family in coverage.missing),
+            *(f"{name} (constant)" for name in coverage.constant),
+        )
+        if not any(name in self._same or name in record.values for name in (*REWARDS, *FATAL)):
+            not_monitored += ("reward (not logged)",)
+        return Alarm(
+            step=record.step,
+            severity=found.severity,
+            detector=detector.name,
+            message="; ".join([found.reason, *(describe(part) for part in found.evidence)]),
+            since=found.since,
+            since_interval=found.since_interval,
+            evidence=found.evidence,
+            last_healthy_step=healthy[-1] if healthy else None,
+            not_monitored=not_monitored,
+            notes=notes,
+        )
+
+
+def describe(part: Evidence) -> str:
+    """One signal's evidence as a clause.
+
+    >>> describe(Evidence("policy/entropy", "policy", 418, .82, .41, .3, .52, "up", 9.0, 12, 13))
+    'policy/entropy up since 418: 0.82 where 0.41 was expected (0.3 to 0.52), 12 of 13 records'
+    """
+    if not math.isfinite(part.observed):
+        return f"{part.signal} is {part.observed} since {part.since}"
+    clause = f"{part.signal} {part.direction} since {part.since}: {part.observed:.3g}"
+    if math.isfinite(part.expected):
+        clause += f" where {part.expected:.3g} was expected"
+    if math.isfinite(part.low) and math.isfinite(part.high):
+        clause += f" ({part.low:.3g} to {part.high:.3g})"
+    return f"{clause}, {part.bad_steps} of {part.steps} records"
+
+
+

@@ -1,0 +1,165 @@
+"""Late detector: the reward has fallen for good. It leads nothing; it lets nothing pass unnoticed.
+
+The mean of the last v records, v in a ladder of windows, is held against the best mean that any
+earlier window has seen. It must have lost half of what had been gained (the definition of a
+collapse that `labels.py` uses) and be further away than noise explains: eight standard errors on
+its own, five when two families of signals left their bands in the same records. Step noise is
+taken from successive differences, and never as less than 15 % of the gain: a single bad batch of
+few rollouts is not a collapse.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+
+from collapse_lab.detectors.base import Finding, Step
+from collapse_lab.detectors.excursions import FAR_BEYOND
+from collapse_lab.records import Evidence
+from collapse_lab.signals import SIGNALS
+
+REWARDS = ("reward/mean", "reward/success_rate")
+"""The first that a run logs is followed."""
+WINDOWS = (3, 5, 8, 13, 21, 34, 55, 89, 144)
+LEAST_REFERENCE = 4
+LOST = 0.5
+LEAST_LOSS = 0.25
+"""Of the best reward itself: rewards that are all of one size have no gain to lose half of."""
+LIMIT_ALONE, LIMIT_CORROBORATED = 8.0, 5.0
+CORROBORATION_RECORDS, CORROBORATING_FAMILIES = 5, 2
+NOISE_MEMORY = 256
+LEAST_NOISE = 0.15
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """How far the mean of the last `window` records lies under the best before it."""
+
+    window: int
+    best: float
+    now: float
+    deviations: float
+
+
+@dataclass(slots=True)
+class RewardDrop:
+    """Raises `alarm` on a sustained loss of reward, once until the reward has come back."""
+
+    name: ClassVar[str] = "reward-drop"
+    _signal: str = ""
+    _sums: deque[float] = field(
+        default_factory=lambda: deque([0.0], maxlen=3 * max(WINDOWS) + 1)
+    )
+    _steps: deque[int] = field(default_factory=lambda: deque(maxlen=3 * max(WINDOWS)))
+    _best: dict[int, float] = field(default_factory=dict)
+    _changes: deque[float] = field(default_factory=lambda: deque(maxlen=NOISE_MEMORY))
+    _last: float = math.nan
+    _lowest: float = math.inf
+    _families: deque[frozenset[str]] = field(
+        default_factory=lambda: deque(maxlen=CORROBORATION_RECORDS)
+    )
+    _down: bool = False
+
+    def update(self, step: Step) -> Finding | None:
+        self._families.append(_deviating(step))
+        reward = self._read(step)
+        if reward is None:
+            return None
+        if math.isfinite(self._last):
+            self._changes.append(abs(reward - self._last))
+        self._last = reward
+        self._lowest = min(self._lowest, reward)
+        self._sums.append(self._sums[-1] + reward)
+        self._steps.append(step.record.step)
+        drop = self._deepest()
+        if drop is None:
+            self._down = False
+            return None
+        corroborated = self._floor() == 0 and (
+            len(frozenset[str]().union(*self._families)) >= CORROBORATING_FAMILIES
+        )
+        limit = LIMIT_CORROBORATED if corroborated else LIMIT_ALONE
+        if self._down or drop.deviations < limit:
+            return None
+        self._down = True
+        return self._find(step, drop, corroborated)
+
+    def _read(self, step: Step) -> float | None:
+        if not self._signal:
+            self._signal = next((n for n in REWARDS if n in step.record.values), "")
+        reward = step.record.values.get(self._signal, math.nan)
+        return reward if math.isfinite(reward) else None
+
+    def _floor(self) -> float:
+        """What a policy that has learned nothing earns: zero for rewards that are never negative,
+        else the lowest reward so far."""
+        return min(0.0, self._lowest)
+
+    def _deepest(self) -> Drop | None:
+        """The most significant loss over the ladder of windows, None when no window lost half."""
+        sums, count = self._sums, len(self._steps)
+        if count < LEAST_REFERENCE + WINDOWS[0]:
+            return None
+        changes = np.fromiter(self._changes, float)
+        noise = max(
+            1.4826 * float(np.median(changes)) / math.sqrt(2),
+            0.5 * math.sqrt(float(np.mean(changes**2)) / 2),
+        )
+        floor, deepest = self._floor(), None
+        for window in WINDOWS:
+            reference = min(max(5, 2 * window), count - window)
+            if reference < min(LEAST_REFERENCE, window) or count - window < LEAST_REFERENCE:
+                break
+            before = sums[-1 - window]
+            past = (before - sums[-1 - window - reference]) / reference
+            best = self._best[window] = max(self._best.get(window, -math.inf), past)
+            now = (sums[-1] - before) / window
+            lost = now < floor + LOST * (best - floor) and best - now > LEAST_LOSS * abs(best)
+            error = max(noise, LEAST_NOISE * (best - floor)) * math.sqrt(1 / window + 1 / reference)
+            if lost and error > 0:
+                deviations = (best - now) / error
+                if deepest is None or deviations > deepest.deviations:
+                    deepest = Drop(window, best, now, deviations)
+        return deepest
+
+    def _find(self, step: Step, drop: Drop, corroborated: bool) -> Finding:
+        steps = list(self._steps)
+        begin = steps[-min(drop.window, len(steps))]
+        earliest = steps[-min(drop.window * 2, len(steps))]
+        with_it = step.excursions.evidence() if corroborated else ()
+        spread = drop.best - drop.now
+        reward = Evidence(
+            signal=self._signal,
+            family=SIGNALS[self._signal].family,
+            since=begin,
+            observed=drop.now,
+            expected=drop.best,
+            low=drop.best - spread / drop.deviations * FAR_BEYOND,
+            high=drop.best + spread / drop.deviations * FAR_BEYOND,
+            direction="down",
+            score=round(drop.deviations, 2),
+            bad_steps=drop.window,
+            steps=drop.window,
+        )
+        return Finding(
+            "alarm",
+            f"the reward has lost half of what it had gained ({drop.now:.3g} over the last "
+            f"{drop.window} records, {drop.best:.3g} at its best)",
+            begin,
+            (earliest, begin),
+            (reward, *with_it),
+            ("a drop of the reward is the collapse itself, not its forerunner",),
+        )
+
+
+def _deviating(step: Step) -> frozenset[str]:
+    residual = step.excursions.bad_direction(step.residuals)
+    return frozenset(
+        SIGNALS[name].family
+        for name, u in zip(step.residuals.names, residual, strict=True)
+        if u > FAR_BEYOND
+    )
