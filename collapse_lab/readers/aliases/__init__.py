@@ -54,16 +54,33 @@ class Names:
 
 
 def guess(keys: Iterable[str]) -> str | None:
-    """The framework whose table knows the most of these keys; None while fewer than two fit."""
+    """The framework whose table knows the most of these keys; None while they could be anyone's.
+
+    Two keys must fit, or all there are where only one table knows them. Names that home-grown
+    loops use as well say nothing of the framework.
+    """
     keys = set(keys)
-    score = {name: sum(_rank(name, key)[1] is not None for key in keys) for name in ALIASES}
-    best = max(score, key=lambda name: score[name])
-    return best if score[best] >= 2 else None
+    score = {name: sum(_find(name, key)[1] is not None for key in keys) for name in ALIASES}
+    best = max(score, key=lambda name: (score[name], name == UNKNOWN))
+    alone = score[best] == len(keys) and sum(map(bool, score.values())) == 1
+    return best if score[best] >= 2 or (keys and alone) else None
+
+
+def _rank(framework: str, key: str) -> tuple[int, str | None]:
+    """Position and canonical name in the framework's table, else in the one of common names.
+
+    People add numbers of their own to a framework's log.
+    """
+    position, canonical = _find(framework, key)
+    if canonical is None and framework != UNKNOWN:
+        beside, canonical = _find(UNKNOWN, key)
+        position += beside
+    return position, canonical
 
 
 @cache
-def _rank(framework: str, key: str) -> tuple[int, str | None]:
-    """Position in the framework's table and the canonical name; (large, None) when in none."""
+def _find(framework: str, key: str) -> tuple[int, str | None]:
+    """Position in one table and the canonical name; (its length, None) when it lacks the key."""
     table = ALIASES.get(framework, {})
     if key in table:
         return list(table).index(key), table[key]
