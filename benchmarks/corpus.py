@@ -79,11 +79,11 @@ def _load(job: tuple[Path, dict[str, object]]) -> LabelledLog:
         problem = "several runs in one file"
     collapse = None
     if isinstance(entry["coll"], int) and not problem:
-        rewarded = _rewarded(records, str(entry["key"]))
-        if len(rewarded) != entry["n"]:
-            problem = f"{len(rewarded)} rewards where the label counted {entry['n']}"
+        points = _label_points(records, str(entry["key"]), entry["n"])
+        if points is None:
+            problem = "the label counted other rewards than we read"
         else:
-            collapse = rewarded[entry["coll"]]
+            collapse = points[entry["coll"]]
     return LabelledLog(
         str(entry["file"]),
         str(entry["repo"]),
@@ -103,10 +103,16 @@ def _read(path: Path) -> tuple[list[Record], str]:
         return [], str(error).split(". ")[0].replace(str(path), "it")
 
 
-def _rewarded(records: Sequence[Record], key: str) -> list[int]:
-    """Points that carry the reward the label was made on."""
+def _label_points(records: Sequence[Record], key: str, count: object) -> list[int] | None:
+    """The points that the label's index counts: records with the reward it was made on.
+
+    Where several records share a step (parallel environments) it counted the step once. None
+    when neither way gives its number of points.
+    """
     for name in (key, *REWARDS):
         points = [point for point, record in enumerate(records) if name in record.values]
-        if points:
-            return points
-    return []
+        steps = {records[point].step: point for point in points}
+        for candidate in (points, list(steps.values())):
+            if len(candidate) == count:
+                return candidate
+    return None

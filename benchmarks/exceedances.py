@@ -14,6 +14,7 @@ import numpy as np
 from benchmarks.corpus import LabelledLog
 from benchmarks.judge import Judgement
 from benchmarks.markdown import percent, table_of
+from collapse_lab.scoring import Share
 from collapse_lab.signals import SIGNALS
 
 LEVELS = (1.5, 2.5, 4.0)
@@ -81,6 +82,7 @@ def _line(name: str, levels: dict[float, Counts]) -> list[str]:
     line = [name, f"{levels[LEVELS[0]].judged:,}"]
     for level in LEVELS:
         counts = levels[level]
-        line.append(percent(counts.beyond, counts.judged, digits=1))
-        line.append(f"{percent(counts.beyond_after, counts.after, digits=1)} of {counts.after:,}")
+        after = Share(counts.beyond_after, counts.after)
+        line.append(percent(Share(counts.beyond, counts.judged).value, 1))
+        line.append(f"{percent(after.value, 1)} of {counts.after:,}")
     return line

@@ -14,9 +14,9 @@ def table_of(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in (header, align, *lines))
 
 
-def percent(hits: int, of: int, digits: int = 0) -> str:
-    """A share in percent; a dash of nothing."""
-    return f"{100 * hits / of:.{digits}f} %" if of else "-"
+def percent(share: float, digits: int = 0) -> str:
+    """A share in percent; a dash for NaN."""
+    return "-" if math.isnan(share) else f"{100 * share:.{digits}f} %"
 
 
 def share(part: Share) -> str:
@@ -24,11 +24,9 @@ def share(part: Share) -> str:
     if not part.of:
         return "-"
     low, high = part.interval
-    return (
-        f"{part.hits}/{part.of}, {percent(part.hits, part.of)} [{100 * low:.0f}, {100 * high:.0f}]"
-    )
+    return f"{part.hits}/{part.of}, {percent(part.value)} [{100 * low:.0f}, {100 * high:.0f}]"
 
 
-def plain(value: float) -> str:
-    """A number as short as it can be; a dash for NaN."""
-    return "-" if math.isnan(value) else f"{value:g}"
+def plain(value: float, digits: int = 1) -> str:
+    """A number with at most so many digits after the point; a dash for NaN."""
+    return "-" if math.isnan(value) else f"{value:,.{digits}f}".removesuffix(".0")

@@ -58,7 +58,7 @@ def short(
             lambda some: scoring.recall(some, lead=-LATE),
         ):
             line += [share(score(runs[family])) for family in FAMILIES]
-        line.insert(5, f"{100 * scoring.recall_by_luck(both):.0f} %")
+        line.insert(5, percent(scoring.recall_by_luck(both)))
         line.append(plain(scoring.median_early_lead(both)))
         lines.append(line)
     return (
@@ -98,16 +98,16 @@ def long(names: Sequence[str], logs: Sequence[LabelledLog], judgements: Sequence
                 [
                     name,
                     share(healthy),
-                    f"{100 * healthy.upper():.0f} %",
-                    f"{scoring.false_alarms_per_thousand(runs):.1f}",
+                    percent(healthy.upper()),
+                    plain(scoring.false_alarms_per_thousand(runs)),
                     share(scoring.recall(runs)),
-                    f"{100 * scoring.recall_by_luck(runs):.0f} %",
+                    percent(scoring.recall_by_luck(runs)),
                     share(scoring.recall(runs, lead=-LATE)),
                     share(scoring.premature(runs)),
                     plain(scoring.median_early_lead(runs)),
                     plain(scoring.median_early_lead(runs, "steps")),
-                    f"{scoring.expected_lead(runs):.1f}",
-                    f"{100 * scoring.compute_saved(runs):.0f} %",
+                    plain(scoring.expected_lead(runs)),
+                    percent(scoring.compute_saved(runs)),
                 ]
             )
         parts.append(f"### {title}\n\n" + table_of(header, lines))
@@ -117,10 +117,10 @@ def long(names: Sequence[str], logs: Sequence[LabelledLog], judgements: Sequence
 def in_between(
     names: Sequence[str], logs: Sequence[LabelledLog], judgements: Sequence[Judgement]
 ) -> str:
-    """Share of logs of each other verdict with any alarm; they are neither hits nor errors."""
+    """Logs of each other verdict with any alarm; they are neither hits nor errors."""
     verdicts = sorted({log.verdict for log in logs} - {*HEALTHY, "COLLAPSED"})
     counts = Counter(log.verdict for log in logs)
-    header = ["detector", *(f"{verdict} ({counts[verdict]})" for verdict in verdicts)]
+    header = ["detector", *verdicts]
     lines: list[list[str]] = []
     for name in names:
         line = [name]
@@ -130,10 +130,10 @@ def in_between(
                 for log, judgement in zip(logs, judgements, strict=True)
                 if log.verdict == verdict
             )
-            line.append(percent(hits, counts[verdict]))
+            line.append(f"{hits} of {counts[verdict]}")
         lines.append(line)
     return (
-        "Share of logs with any alarm. These verdicts are borderline: automatic labels that are "
+        "Logs with any alarm. These verdicts are borderline: automatic labels that are "
         "neither a collapse nor health, and a recovered dip is the hard negative.\n\n"
         + table_of(header, lines)
     )
