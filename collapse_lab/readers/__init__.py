@@ -9,7 +9,7 @@ from collapse_lab.readers.jsonl import JsonLines
 from collapse_lab.readers.key_value import KeyValueLines
 from collapse_lab.readers.mlflow_store import MlflowDatabase, MlflowFolder
 from collapse_lab.readers.notebook import Notebook
-from collapse_lab.readers.run_folder import RunFolder
+from collapse_lab.readers.run_folder import RecordLines, RunFolder
 from collapse_lab.readers.tensorboard_events import TensorBoardEvents
 from collapse_lab.readers.trackio_store import TrackioDatabase
 from collapse_lab.readers.verl import VerlConsole
@@ -17,6 +17,7 @@ from collapse_lab.readers.wandb_offline import WandbOffline
 
 _LINES: tuple[type[LineFormat], ...] = (
     VerlConsole,
+    RecordLines,
     JsonLines,
     KeyValueLines,
 )

@@ -62,6 +62,7 @@ class CsvTable:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._first: dict[str, str] = {}
+        self._held: list[dict[str, str]] = []
         self._read = 0
         self._start()
 
@@ -73,15 +74,12 @@ class CsvTable:
             if self._tail.rotations:
                 self._start()
             else:
-                rows += [row for line in lines for row in self._feed(line)]
+                rows += [row for line in lines for row in self._add(self._table.feed(line))]
         return rows
 
     def close(self) -> list[Row]:
-        rest = self._tail.rest()
-        rows = self._feed(rest) if rest else []
-        if self._held:
-            rows += self._decide(run_column=None)
-        return rows
+        rows = self._add(self._table.close(self._tail.rest()))
+        return rows + (self._decide(None) if self._held else [])
 
     def _start(self) -> None:
         """Reads from the top, for the first time or again."""
@@ -99,15 +97,14 @@ class CsvTable:
             return False
         return head != self._table.head
 
-    def _feed(self, line: str) -> list[Row]:
-        cells = self._table.feed(line)
+    def _add(self, cells: dict[str, str] | None) -> list[Row]:
         if cells is None:
             return []
         self._read += 1
         if self._read == 1 and cells != self._first:
             self._first, self._again = cells, 0
             self._fields = FieldReader(TABLE_STEP_KEYS)
-            self._held: list[dict[str, str]] = []
+            self._held = []
             self._decided = False
             self._run_column: str | None = None
         if self._read <= self._again:
@@ -135,8 +132,8 @@ class CsvTable:
         return [row for cells in held for row in self._row(cells)]
 
     def _row(self, cells: dict[str, str]) -> list[Row]:
-        run = cells.pop(self._run_column, "") if self._run_column else ""
-        row = self._fields.row(cells, run)
+        fields = {column: cell for column, cell in cells.items() if column != self._run_column}
+        row = self._fields.row(fields, cells.get(self._run_column or "", ""))
         return [row] if row.values else []
 
 
@@ -162,10 +159,22 @@ class Table:
         quotes = sum(part.count('"') for part in self._open)
         if quotes % 2 and len(self._open) < STRAY_QUOTE:
             return None
+        return self._end_row()
+
+    def close(self, rest: str) -> dict[str, str] | None:
+        """The cells of a last line without its newline; one cut short loses the cell at the cut."""
+        if not self.columns or not (rest or self._open):
+            return None
+        self._open.append(rest)
+        return self._end_row(cut=True)
+
+    def _end_row(self, cut: bool = False) -> dict[str, str] | None:
         text, self._open = "\n".join(self._open), []
         cells = self._split(text)
         if not any(cells):
             return None
+        if cut and len(cells) < len(self.columns):
+            cells.pop()
         if self._is_header(cells):
             self.columns = cells  # a resumed run appended to the table
             return None
@@ -187,7 +196,7 @@ class Table:
 
     def _split(self, text: str) -> list[str]:
         try:
-            rows = csv.reader(text.splitlines(keepends=True), delimiter=self._delimiter)
+            rows = csv.reader([text], delimiter=self._delimiter)
             return [cell.strip() for row in rows for cell in row]
         except csv.Error:  # a cell beyond the csv module's limit holds no number
             return []

@@ -97,6 +97,28 @@ class FieldReader:
         return found
 
 
+class LogCalls:
+    """Puts together the `log` calls of one training step where the tracker numbers the calls.
+
+    W&B and trackio count calls when the program does not state its step, so that numbers logged
+    one by one get a step each. Calls numbered in sequence are parts of one step until a key
+    comes again.
+    """
+
+    def __init__(self) -> None:
+        self._keys: set[str] = set()
+        self._first = self._last = -2
+
+    def row(self, row: Row) -> Row:
+        """The row at the step of its first call."""
+        assert row.step is not None
+        if row.step != self._last + 1 or self._keys & row.values.keys():
+            self._keys, self._first = set(), row.step
+        self._last = row.step
+        self._keys |= row.values.keys()
+        return Row(self._first, row.values, row.time, row.notes, row.run)
+
+
 def step_candidates(keys: Iterable[str], step_keys: tuple[str, ...] = STEP_KEYS) -> list[str]:
     """The keys that may be the step, the best first."""
     found = {normal: key for key in keys if (normal := _normal(key)) in step_keys}

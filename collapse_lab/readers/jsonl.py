@@ -1,14 +1,14 @@
 """JSON lines: one object a line, the step under one of the usual names, nested names joined.
 
-Our own records.jsonl, tinker-cookbook's and ROLL's metrics.jsonl and most home-grown loops. Bare
-`NaN` and `Infinity` are read though they are not JSON: Python's `json.dumps` writes them.
+The metrics.jsonl of tinker-cookbook and ROLL, and most home-grown loops. Bare `NaN` and
+`Infinity` are read though they are not JSON: Python's `json.dumps` writes them.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Set
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from collapse_lab.readers.base import Row
 from collapse_lab.readers.fields import FieldReader, flatten
@@ -73,8 +73,5 @@ def _parse(line: str) -> dict[str, Any] | None:
         document = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    if set(document) >= {"step", "values"} and isinstance(document["values"], dict):
-        values = cast(dict[str, Any], document["values"])
-        document = {"step": document["step"], "time": document.get("time"), **values}
     document.pop("config", None)  # RLlib repeats it in every line
     return dict(flatten(document))

@@ -1,4 +1,7 @@
-"""Our own run folder: `run.json` beside `records.jsonl`; see `collapse_lab.store`."""
+"""Our own runs: a folder with `run.json` and `records.jsonl`, or the records file alone.
+
+See `collapse_lab.store` and `collapse_lab.records`.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,38 @@ from collapse_lab.tail import Tail
 RECORDS = "records.jsonl"
 
 
-class RunFolder:
+class RecordLines:
     """Records as they were written; what they were translated from is no longer in them."""
+
+    name: ClassVar[str] = "collapse-lab-records"
+    framework: ClassVar[str | None] = "collapse-lab"
+    merges: ClassVar[bool] = False
+
+    def __init__(self) -> None:
+        self._run = ""
+
+    @classmethod
+    def claims(cls, head: list[str]) -> float:
+        form = cls()
+        return 1.0 if any(form.feed(line) for line in head) else 0.0
+
+    def feed(self, line: str) -> list[Row]:
+        try:
+            record = Record.from_json(line)
+        except (
+            ValueError,
+            RecursionError,
+        ):  # half a line, ended by the writer that came after a killed one
+            return []
+        self._run = record.notes.get(NEW_RUN, self._run)
+        return [Row(record.step, record.values, record.time, record.notes, self._run)]
+
+    def close(self) -> list[Row]:
+        return []
+
+
+class RunFolder:
+    """The records of a run folder."""
 
     name: ClassVar[str] = "collapse-lab"
     framework: ClassVar[str | None] = "collapse-lab"
@@ -25,21 +58,13 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self._tail = Tail(path / RECORDS)
-        self._run = ""
+        self._lines = RecordLines()
 
     def new(self) -> list[Row]:
         rows: list[Row] = []
         while lines := self._tail.lines():
-            rows += [row for line in lines for row in self._rows(line)]
+            rows += [row for line in lines for row in self._lines.feed(line)]
         return rows
 
     def close(self) -> list[Row]:
-        return []
-
-    def _rows(self, line: str) -> list[Row]:
-        try:
-            record = Record.from_json(line)
-        except ValueError:  # half a line, ended by the writer that came after a killed one
-            return []
-        self._run = record.notes.get(NEW_RUN, self._run)
-        return [Row(record.step, record.values, record.time, record.notes, self._run)]
+        return self._lines.feed(self._tail.rest())

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from collapse_lab.readers.base import Row
-from collapse_lab.readers.fields import FieldReader, flatten
+from collapse_lab.readers.fields import FieldReader, LogCalls, flatten
 from collapse_lab.readers.sqlite_reading import columns, query
 
 _NEW_ROWS = "SELECT id, run_name, step, timestamp, metrics FROM metrics WHERE id > ? ORDER BY id"
@@ -31,16 +31,16 @@ class TrackioDatabase:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._last_row = 0
-        self._fields: dict[str, FieldReader] = {}
+        self._runs: dict[str, tuple[FieldReader, LogCalls]] = {}
 
     def new(self) -> list[Row]:
         rows: list[Row] = []
         for rowid, run, step, time, metrics in query(self._path, _NEW_ROWS, self._last_row):
             self._last_row = rowid
-            reader = self._fields.setdefault(run, FieldReader(("_step",)))
+            reader, calls = self._runs.setdefault(run, (FieldReader(("_step",)), LogCalls()))
             stated: dict[str, Any] = {"_step": step, "_timestamp": time, **json.loads(metrics)}
             row = reader.row(dict(flatten(stated)), run)
-            rows += [row] if row.values else []
+            rows += [calls.row(row)] if row.values else []
         return rows
 
     def close(self) -> list[Row]:

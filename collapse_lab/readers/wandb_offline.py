@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from collapse_lab.readers.base import Row, UnreadableLog
-from collapse_lab.readers.fields import FieldReader, flatten
+from collapse_lab.readers.fields import FieldReader, LogCalls, flatten
 from collapse_lab.readers.optional import tracker_module
 
 BLOCK = 32768
@@ -46,6 +46,7 @@ class WandbOffline:
         self._message: Any = tracker_module("wandb.proto.wandb_internal_pb2", path).Record
         self._logs: dict[Path, LevelLog] = {}
         self._fields: dict[Path, FieldReader] = {}
+        self._calls: dict[Path, LogCalls] = {}
 
     def new(self) -> list[Row]:
         files = sorted(_files(self._path)) if self._path.is_dir() else [self._path]
@@ -57,11 +58,12 @@ class WandbOffline:
     def _rows(self, file: Path, run: str) -> Iterator[Row]:
         log = self._logs.setdefault(file, LevelLog(file))
         fields = self._fields.setdefault(file, FieldReader(("_step",)))
+        calls = self._calls.setdefault(file, LogCalls())
         for record in map(self._message.FromString, log.new()):
             if record.WhichOneof("record_type") == "history":
                 row = fields.row(_history(record.history), run)
                 if row.step is not None and row.values:
-                    yield row
+                    yield calls.row(row)
 
 
 class LevelLog:
