@@ -1,4 +1,4 @@
-"""After the fact: did this run collapse, how, and when. Looks ahead, so it judges detectors and is none.
+"""After the fact: did this run collapse, how and when. It looks ahead: it judges detectors.
 
 A run has collapsed when its reward, smoothed, has lost half of what it had gained and stays so
 without coming back. The onset is where the fall began, found by the best broken stick; the
@@ -39,12 +39,14 @@ SMOOTHING_SHARE, SMOOTHING_LEAST = 0.01, 5
 PERSISTENCE_SHARE, PERSISTENCE_RANGE = 0.05, (10, 50)
 """Records for which a loss must last: long enough to outlive a dip, short enough for short runs."""
 LOST = 0.5
+"""Of the gain over the floor: zero if rewards are never negative, else where the run began."""
 REGAINED = 0.8
 MOST = 0.8
 """Share of the persistence window that must agree."""
 NEAR_PEAK = 0.95
 LEAST_GAIN, LEAST_GAIN_NOISE = 0.05, 3.0
-"""A gain below 5 % of the reward's size or three standard deviations of its noise is none."""
+"""A gain below 5 % of the reward's size or three standard deviations of its noise is none; nor
+is a loss below three."""
 SLOW_RECORDS, SLOW_SHARE = 100, 0.25
 NON_FINITE_FOR = 2
 
@@ -76,7 +78,7 @@ def _label_reward(records: Sequence[Record]) -> Label:
     if total < 3 * window:
         return Label("too_short")
     smooth = _trailing_median(reward, window)
-    floor = 0.0 if reward.min() >= 0 else float(np.quantile(reward, 0.01))
+    floor = 0.0 if reward.min() >= 0 else float(np.median(reward[:window]))
     noise = 1.4826 * float(np.median(np.abs(np.diff(reward)))) / math.sqrt(2)
     peak = np.maximum.accumulate(smooth)
     gain = peak - floor
@@ -85,7 +87,8 @@ def _label_reward(records: Sequence[Record]) -> Label:
         return Label("never_learned")
     low, high = PERSISTENCE_RANGE
     persistence = int(min(max(PERSISTENCE_SHARE * total, low), high))
-    lost = (smooth <= floor + LOST * gain) & (gain >= least)
+    beyond_noise = (gain >= least) & (peak - smooth >= LEAST_GAIN_NOISE * noise)
+    lost = (smooth <= floor + LOST * gain) & beyond_noise
     lost[: 2 * window] = False
     dipped, t = False, 2 * window
     while t < total:
@@ -110,7 +113,9 @@ def _label_reward(records: Sequence[Record]) -> Label:
 def _reward(records: Sequence[Record]) -> tuple[NDArray[np.int64], Array]:
     """Steps and values of the reward to judge, finite values only."""
     for name in REWARDS:
-        rows = [(r.step, r.values[name]) for r in records if math.isfinite(r.values.get(name, math.nan))]
+        rows = [
+            (r.step, r.values[name]) for r in records if math.isfinite(r.values.get(name, math.nan))
+        ]
         if len(rows) >= 3 * SMOOTHING_LEAST:
             break
     else:

@@ -12,11 +12,15 @@ from collapse_lab.records import Evidence, Record, Severity
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One record with its residuals; `excused` after a restart, when residuals do not count."""
+    """One record with its residuals; `excused` after a restart, when residuals do not count.
+
+    `deviations` holds each monitored family's largest residual in a bad direction this step.
+    """
 
     record: Record
     residuals: Residuals
     excursions: Excursions
+    deviations: dict[str, float]
     excused: bool
 
 

@@ -16,7 +16,7 @@ LIMIT_ONE, LIMIT_TWO = 15.0, 6.0
 
 @dataclass(slots=True)
 class CusumWatch:
-    """Speaks once an excursion, and again when it has fallen back to half the limit and returned."""
+    """Speaks once an excursion, and again when it has fallen back and returned."""
 
     name: ClassVar[str] = "cusum"
     _speaking: bool = False

@@ -22,10 +22,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-import numpy as np
-
 from collapse_lab.detectors.base import Finding, Step
-from collapse_lab.signals import SIGNALS
 
 ALPHA = 0.05
 
@@ -76,7 +73,7 @@ class EDetector:
     _again: list[int] = field(default_factory=lambda: [0] * len(BETS))
 
     def update(self, step: Step) -> Finding | None:
-        families = deviations(step)
+        families = sorted(step.deviations.values(), reverse=True)
         if step.excused or not families:
             return None
         weight = self._weight(step.record.step)
@@ -150,17 +147,6 @@ class EDetector:
                 self._after[index] += before
                 self._again[index] += before and self._recent[1][index]
         self._recent.append(exceeded)
-
-
-def deviations(step: Step) -> list[float]:
-    """Each monitored family's largest residual in a bad direction this step, the largest first."""
-    residual = step.excursions.bad_direction(step.residuals)
-    worst: dict[str, float] = {}
-    for name, u in zip(step.residuals.names, residual, strict=True):
-        if np.isfinite(u):
-            family = SIGNALS[name].family
-            worst[family] = max(worst.get(family, -math.inf), float(u))
-    return sorted(worst.values(), reverse=True)
 
 
 def _wilson_low(hits: int, n: int, z: float = 1.96) -> float:

@@ -69,11 +69,17 @@ class Excursions:
         self.bad[running & (u > BEYOND)] += 1
         self.latest[running & (u > FAR_BEYOND) & np.isnan(self.latest)] = residuals.step
 
-    def bad_direction(self, residuals: Residuals) -> Array:
-        """Each signal's residual in its bad direction, NaN where there is none this step."""
-        u = np.where(self._watched, np.stack([residuals.u, -residuals.u]), -np.inf)
-        worst = np.max(u, axis=0)
-        return np.where(np.isfinite(residuals.u), worst, np.nan)
+    def deviations(self) -> dict[str, float]:
+        """Family -> its largest residual in a bad direction at the last step."""
+        worst: dict[str, float] = {}
+        if (now := self._now) is None:
+            return worst
+        u = np.where(self._watched, np.stack([now.u, -now.u]), -np.inf).max(axis=0)
+        for name, deviation in zip(now.names, u.tolist(), strict=True):
+            family = SIGNALS[name].family
+            if deviation > worst.get(family, -math.inf):  # NaN compares false: not judged
+                worst[family] = deviation
+        return worst
 
     def evidence(self, least: float = 3.0, most: int = 6) -> tuple[Evidence, ...]:
         """Signals whose excursion scores at least `least`, the strongest first."""

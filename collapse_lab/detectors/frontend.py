@@ -1,4 +1,4 @@
-"""The causal front end: a signal's next value against what its own past and its kind lead one to expect.
+"""The causal front end: the next value of a signal against what its past leads one to expect.
 
 Each signal is put on the scale on which healthy variation is about even (log, logit), predicted
 from a reference window of its own past that ends a gap before now, and divided by the spread of
@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collapse_lab.detectors.prior import Prior
-from collapse_lab.detectors.scale import judged, to_scale
+from collapse_lab.detectors.scale import JUDGED, to_scale
 from collapse_lab.records import Record
 from collapse_lab.signals import SIGNALS
 
@@ -69,8 +69,8 @@ class FrontEnd:
     """
 
     prior: Prior
-    names: list[str] = field(default_factory=list)
-    _rows: dict[str, int] = field(default_factory=dict)
+    names: list[str] = field(default_factory=list[str])
+    _rows: dict[str, int] = field(default_factory=dict[str, int])
     _history: Array = field(default_factory=lambda: np.empty((0, WINDOW + GAP)))
     _count: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     _first_step: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
@@ -116,7 +116,7 @@ class FrontEnd:
         width = scatter.shape[1]
         weight = self._prior_strength[rows]
         known = weight * self._prior_scale[rows] ** 2
-        own = 1.4826 * np.median(np.abs(scatter), axis=1)
+        own = 1.4826 * _median(np.abs(scatter))
         floor = np.maximum(self._floor[rows], self._prior_scale[rows] / 4)
         scale = np.maximum(np.sqrt((known + width * own**2) / (weight + width)), floor)
         cut = np.clip(scatter, -SPIKE * scale[:, None], SPIKE * scale[:, None])
@@ -125,7 +125,7 @@ class FrontEnd:
 
     def _read(self, record: Record) -> Array:
         for name in record.values:
-            if name not in self._rows and judged(name):
+            if name not in self._rows and name in JUDGED:
                 self._add(name, record.step)
         x = np.full(len(self.names), np.nan)
         for name, value in record.values.items():
@@ -169,14 +169,23 @@ def _predict(reference: Array, gap: int) -> tuple[Array, Array]:
     width = reference.shape[1]
     size = width // BLOCKS
     if size < 2:
-        level = np.median(reference, axis=1)
+        level = _median(reference)
         return level, reference - level[:, None]
     used = reference[:, width - BLOCKS * size :]
-    blocks = np.median(used.reshape(len(used), BLOCKS, size), axis=2)
+    blocks = _median(used.reshape(len(used), BLOCKS, size))
     low, high = np.triu_indices(BLOCKS, 1)
-    slope = np.median((blocks[:, high] - blocks[:, low]) / ((high - low) * size), axis=1)
-    position = np.arange(BLOCKS * size) - (BLOCKS * size - 1) / 2
-    center = np.median(blocks - slope[:, None] * position.reshape(BLOCKS, size).mean(axis=1), axis=1)
+    slope = _median((blocks[:, high] - blocks[:, low]) / ((high - low) * size))
+    position: Array = np.arange(BLOCKS * size, dtype=float) - (BLOCKS * size - 1) / 2
+    center = np.median(
+        blocks - slope[:, None] * position.reshape(BLOCKS, size).mean(axis=1), axis=1
+    )
     detrended = used - center[:, None] - slope[:, None] * position
     ahead = DAMPING * slope * (position[-1] + gap + 1)
     return center + ahead, detrended
+
+
+def _median(x: Array) -> Array:
+    """Median over the last axis; several times faster than numpy's on rows this short."""
+    ordered = np.sort(x, axis=-1)
+    last = x.shape[-1] - 1
+    return (ordered[..., last // 2] + ordered[..., (last + 1) // 2]) / 2

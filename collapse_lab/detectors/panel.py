@@ -13,8 +13,6 @@ import math
 from collections import deque
 from dataclasses import dataclass, field
 
-
-
 from collapse_lab.detectors.base import Detector, Finding, Step
 from collapse_lab.detectors.cusum import CusumWatch
 from collapse_lab.detectors.edetector import EDetector
@@ -22,17 +20,15 @@ from collapse_lab.detectors.excursions import Excursions
 from collapse_lab.detectors.frontend import EXCUSED_STEPS, FrontEnd
 from collapse_lab.detectors.prior import Prior, shipped
 from collapse_lab.detectors.reward_drop import REWARDS, RewardDrop
-from collapse_lab.detectors.rules import FATAL, RULES
-from collapse_lab.detectors.scale import judged
+from collapse_lab.detectors.rules import RULES
+from collapse_lab.detectors.scale import JUDGED
 from collapse_lab.records import RESTART, Alarm, Evidence, Record
 from collapse_lab.signals import SIGNALS
 
 DETECTORS: dict[str, type[Detector]] = {
     kind.name: kind for kind in (*RULES, CusumWatch, EDetector, RewardDrop)
 }
-LEADING_FAMILIES = tuple(
-    dict.fromkeys(signal.family for name, signal in SIGNALS.items() if judged(name))
-)
+LEADING_FAMILIES = tuple(dict.fromkeys(SIGNALS[name].family for name in SIGNALS if name in JUDGED))
 REMEMBERED_STEPS = 1024
 CONSTANT_FOR = 20
 
@@ -66,9 +62,10 @@ class Panel:
     _excursions: Excursions = field(default_factory=Excursions)
     _detectors: list[Detector] = field(init=False)
     _steps: deque[int] = field(default_factory=lambda: deque(maxlen=REMEMBERED_STEPS))
-    _residuals: dict[str, float] = field(default_factory=dict)
-    _same: dict[str, tuple[float, int]] = field(default_factory=dict)
+    _residuals: dict[str, float] = field(default_factory=dict[str, float])
+    _same: dict[str, tuple[float, int]] = field(default_factory=dict[str, tuple[float, int]])
     _restart: int | None = None
+    _rewarded: bool = False
 
     def __post_init__(self) -> None:
         self._front = FrontEnd(shipped() if self.prior is None else self.prior)
@@ -88,10 +85,12 @@ class Panel:
         residuals = self._front.update(record)
         if not excused:
             self._excursions.update(residuals)
-        step = Step(record, residuals, self._excursions, excused)
+        deviations = {} if excused else self._excursions.deviations()
+        step = Step(record, residuals, self._excursions, deviations, excused)
         self._residuals = {
             name: float(u) for name, u in zip(residuals.names, residuals.u, strict=True)
         }
+        self._rewarded |= any(name in record.values for name in REWARDS)
         self._count_constant(record)
         alarms = [
             self._alarm(detector, found, record)
@@ -114,7 +113,8 @@ class Panel:
             for name, (_, records) in self._same.items()
             if records >= CONSTANT_FOR and SIGNALS[name].constant
         )
-        monitored, warming = [], []
+        monitored: list[str] = []
+        warming: list[str] = []
         for name, u in self._residuals.items():
             if name not in constant:
                 (monitored if math.isfinite(u) else warming).append(name)
@@ -124,7 +124,7 @@ class Panel:
 
     def _count_constant(self, record: Record) -> None:
         for name, value in record.values.items():
-            if judged(name):
+            if name in JUDGED:
                 last, records = self._same.get(name, (math.nan, 0))
                 self._same[name] = value, records + 1 if value == last else 1
 
@@ -140,7 +140,7 @@ class Panel:
             *(f"{family} (not logged)" for family in coverage.missing),
             *(f"{name} (constant)" for name in coverage.constant),
         )
-        if not any(name in self._same or name in record.values for name in (*REWARDS, *FATAL)):
+        if not self._rewarded:
             not_monitored += ("reward (not logged)",)
         return Alarm(
             step=record.step,
@@ -170,6 +170,3 @@ def describe(part: Evidence) -> str:
     if math.isfinite(part.low) and math.isfinite(part.high):
         clause += f" ({part.low:.3g} to {part.high:.3g})"
     return f"{clause}, {part.bad_steps} of {part.steps} records"
-
-
-

@@ -15,7 +15,7 @@ from importlib.resources import files
 
 import numpy as np
 
-from collapse_lab.detectors.scale import judged, to_scale
+from collapse_lab.detectors.scale import JUDGED, to_scale
 from collapse_lab.records import Record
 from collapse_lab.signals import SIGNALS
 
@@ -69,7 +69,7 @@ def fit(healthy: Mapping[str, Iterable[list[Record]]]) -> Prior:
     for runs in healthy.values():
         within: dict[str, list[float]] = {}
         for run in runs:
-            for name in {name for record in run for name in record.values if judged(name)}:
+            for name in {name for record in run for name in record.values if name in JUDGED}:
                 x = np.array([to_scale(SIGNALS[name], r.values.get(name, math.nan)) for r in run])
                 x = x[np.isfinite(x)]
                 step = np.abs(np.diff(x))
@@ -82,7 +82,5 @@ def fit(healthy: Mapping[str, Iterable[list[Record]]]) -> Prior:
         disagreement = 1.4826 * np.median(np.abs(np.log(values) - np.median(np.log(values))))
         strength = 1 / (2 * disagreement**2) if len(values) >= 3 and disagreement > 0 else 0.0
         low, high = STRENGTH_RANGE
-        prior[name] = Spread(
-            float(np.median(values)), min(max(strength, low), high), len(values)
-        )
+        prior[name] = Spread(float(np.median(values)), min(max(strength, low), high), len(values))
     return prior

@@ -51,11 +51,9 @@ class RewardDrop:
 
     name: ClassVar[str] = "reward-drop"
     _signal: str = ""
-    _sums: deque[float] = field(
-        default_factory=lambda: deque([0.0], maxlen=3 * max(WINDOWS) + 1)
-    )
+    _sums: deque[float] = field(default_factory=lambda: deque([0.0], maxlen=3 * max(WINDOWS) + 1))
     _steps: deque[int] = field(default_factory=lambda: deque(maxlen=3 * max(WINDOWS)))
-    _best: dict[int, float] = field(default_factory=dict)
+    _best: dict[int, float] = field(default_factory=dict[int, float])
     _changes: deque[float] = field(default_factory=lambda: deque(maxlen=NOISE_MEMORY))
     _last: float = math.nan
     _lowest: float = math.inf
@@ -65,7 +63,9 @@ class RewardDrop:
     _down: bool = False
 
     def update(self, step: Step) -> Finding | None:
-        self._families.append(_deviating(step))
+        self._families.append(
+            frozenset(family for family, u in step.deviations.items() if u > FAR_BEYOND)
+        )
         reward = self._read(step)
         if reward is None:
             return None
@@ -154,12 +154,3 @@ class RewardDrop:
             (reward, *with_it),
             ("a drop of the reward is the collapse itself, not its forerunner",),
         )
-
-
-def _deviating(step: Step) -> frozenset[str]:
-    residual = step.excursions.bad_direction(step.residuals)
-    return frozenset(
-        SIGNALS[name].family
-        for name, u in zip(step.residuals.names, residual, strict=True)
-        if u > FAR_BEYOND
-    )

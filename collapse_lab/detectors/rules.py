@@ -16,8 +16,8 @@ from statistics import median
 from typing import ClassVar
 
 from collapse_lab.detectors.base import Finding, Step
-from collapse_lab.detectors.scale import judged
-from collapse_lab.records import Evidence
+from collapse_lab.detectors.scale import JUDGED
+from collapse_lab.records import Evidence, Severity
 from collapse_lab.signals import SIGNALS
 
 FATAL = ("optim/grad_norm", "loss/total", "loss/pg", "optim/critic_grad_norm")
@@ -26,8 +26,7 @@ SERIOUS_AFTER, SERIOUS_FOR = 5, 2
 """Other judged signals: after so many finite values, for so many records on end."""
 
 
-def _finding(severity: str, reason: str, step: Step, since: int, *parts: Evidence) -> Finding:
-    assert severity in ("watch", "critical")
+def _finding(severity: Severity, reason: str, since: int, *parts: Evidence) -> Finding:
     return Finding(severity, reason, since, (since, since), parts)
 
 
@@ -55,14 +54,14 @@ class NonFinite:
     """A loss or gradient norm that is NaN or infinite; other signals when it lasts."""
 
     name: ClassVar[str] = "non-finite"
-    _finite: dict[str, int] = field(default_factory=dict)
-    _since: dict[str, tuple[int, int]] = field(default_factory=dict)
-    _told: set[str] = field(default_factory=set)
+    _finite: dict[str, int] = field(default_factory=dict[str, int])
+    _since: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
+    _told: set[str] = field(default_factory=set[str])
 
     def update(self, step: Step) -> Finding | None:
         broken: list[Evidence] = []
         for name, value in step.record.values.items():
-            if name not in FATAL and not judged(name):
+            if name not in FATAL and name not in JUDGED:
                 continue
             if math.isfinite(value):
                 self._finite[name] = self._finite.get(name, 0) + 1
@@ -71,9 +70,7 @@ class NonFinite:
                 continue
             since, records = self._since.get(name, (step.record.step, 0))
             self._since[name] = since, records + 1
-            lasting = (
-                self._finite.get(name, 0) >= SERIOUS_AFTER and records + 1 >= SERIOUS_FOR
-            )
+            lasting = self._finite.get(name, 0) >= SERIOUS_AFTER and records + 1 >= SERIOUS_FOR
             if name not in self._told and (name in FATAL or lasting):
                 self._told.add(name)
                 broken.append(_evidence(name, since, value, math.nan, math.inf, records + 1))
@@ -81,7 +78,7 @@ class NonFinite:
             return None
         since = min(part.since for part in broken)
         names = ", ".join(f"{part.signal} is {part.observed}" for part in broken)
-        return _finding("critical", f"not a number: {names}", step, since, *broken)
+        return _finding("critical", f"not a number: {names}", since, *broken)
 
 
 EXPLODING = ("optim/grad_norm", "kl/ref", "kl/old")
@@ -98,8 +95,8 @@ class Explosion:
     """
 
     name: ClassVar[str] = "explosion"
-    _past: dict[str, deque[float]] = field(default_factory=dict)
-    _since: dict[str, tuple[int, int]] = field(default_factory=dict)
+    _past: dict[str, deque[float]] = field(default_factory=dict[str, deque[float]])
+    _since: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
 
     def update(self, step: Step) -> Finding | None:
         for name in EXPLODING:
@@ -118,7 +115,7 @@ class Explosion:
             if records + 1 == EXPLOSION_FOR:
                 part = _evidence(name, since, value, usual, bound, EXPLOSION_FOR)
                 reason = f"{name} has exploded to {value / usual:.0f} times its usual {usual:.3g}"
-                return _finding("critical", reason, step, since, part)
+                return _finding("critical", reason, since, part)
         return None
 
 
@@ -157,8 +154,10 @@ class DeadPolicy:
         if self._records != DEAD_FOR:
             return None
         part = _evidence("reward/mean", self._since, reward, self._best, self._best, DEAD_FOR)
-        reason = f"the policy is dead: reward {reward:.3g} without any spread for {DEAD_FOR} records"
-        return _finding("critical", reason, step, self._since, part)
+        reason = (
+            f"the policy is dead: reward {reward:.3g} without any spread for {DEAD_FOR} records"
+        )
+        return _finding("critical", reason, self._since, part)
 
 
 KHAT, ESS, UNRELIABLE_WINDOW = 0.7, 0.1, 5
@@ -170,8 +169,8 @@ class UnreliableWeights:
     shape above 0.7 (Vehtari et al. 2024) or of the effective sample size below 0.1."""
 
     name: ClassVar[str] = "unreliable-weights"
-    _past: dict[str, deque[float]] = field(default_factory=dict)
-    _told: set[str] = field(default_factory=set)
+    _past: dict[str, deque[float]] = field(default_factory=dict[str, deque[float]])
+    _told: set[str] = field(default_factory=set[str])
 
     def update(self, step: Step) -> Finding | None:
         for name, bound in (("ratio/khat", KHAT), ("ratio/ess_frac", ESS), ("mismatch/ess", ESS)):
@@ -189,7 +188,7 @@ class UnreliableWeights:
                 self._told.add(name)
                 part = _evidence(name, step.record.step, usual, bound, bound, UNRELIABLE_WINDOW)
                 reason = f"importance weights are unreliable: {name} has a median of {usual:.2g}"
-                return _finding("watch", reason, step, step.record.step, part)
+                return _finding("watch", reason, step.record.step, part)
         return None
 
 
@@ -220,7 +219,7 @@ class Starvation:
         name = "reward/zero_std_frac"
         part = _evidence(name, self._since, share, math.nan, STARVED_SHARE, STARVED_FOR)
         reason = f"{share:.0%} of the groups have no spread of reward: almost no learning signal"
-        return _finding("watch", reason, step, self._since, part)
+        return _finding("watch", reason, self._since, part)
 
 
 STUCK_FOR = 20
@@ -231,11 +230,13 @@ class Stuck:
     """A signal that cannot be constant has not moved for twenty records: the metric is broken."""
 
     name: ClassVar[str] = "stuck"
-    _same: dict[str, tuple[float, int, int]] = field(default_factory=dict)
+    _same: dict[str, tuple[float, int, int]] = field(
+        default_factory=dict[str, tuple[float, int, int]]
+    )
 
     def update(self, step: Step) -> Finding | None:
         for name, value in step.record.values.items():
-            if not judged(name) or SIGNALS[name].constant or value == 0:
+            if name not in JUDGED or SIGNALS[name].constant or value == 0:
                 continue
             last, since, records = self._same.get(name, (math.nan, 0, 0))
             if value != last:
@@ -245,7 +246,7 @@ class Stuck:
             if records + 1 == STUCK_FOR:
                 part = _evidence(name, since, value, value, value, STUCK_FOR)
                 reason = f"{name} has been exactly {value:.6g} for {STUCK_FOR} records"
-                return _finding("watch", f"{reason}: is it measured?", step, since, part)
+                return _finding("watch", f"{reason}: is it measured?", since, part)
         return None
 
 

@@ -43,7 +43,9 @@ def from_scale(signal: Signal, x: float) -> float:
     return x
 
 
-def judged(name: str) -> bool:
-    """Whether a detector may lead with this signal: it has a bad direction and is no reward."""
-    signal = SIGNALS.get(name)
-    return signal is not None and signal.bad != "none" and signal.family not in ("reward", "time")
+JUDGED = frozenset(
+    name
+    for name, signal in SIGNALS.items()
+    if signal.bad != "none" and signal.family not in ("reward", "time")
+)
+"""Signals that a detector may lead with: they have a bad direction and are no reward."""
