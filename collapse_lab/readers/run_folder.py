@@ -33,10 +33,7 @@ class RecordLines:
     def feed(self, line: str) -> list[Row]:
         try:
             record = Record.from_json(line)
-        except (
-            ValueError,
-            RecursionError,
-        ):  # half a line, ended by the writer that came after a killed one
+        except (ValueError, RecursionError):  # a torn line, ended by the writer that came next
             return []
         self._run = record.notes.get(NEW_RUN, self._run)
         return [Row(record.step, record.values, record.time, record.notes, self._run)]
