@@ -99,6 +99,8 @@ class Explosion:
     _since: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
 
     def update(self, step: Step) -> Finding | None:
+        if step.excused:
+            return None
         for name in EXPLODING:
             value = step.record.values.get(name, math.nan)
             if not value > 0:

@@ -1,0 +1,148 @@
+"""The panel: causal, restorable, never raising, and an alarm says all a person needs."""
+
+from __future__ import annotations
+
+import math
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from collapse_lab.detectors.panel import DETECTORS, Panel
+from collapse_lab.records import RESTART, Alarm, Record
+from collapse_lab.signals import SIGNALS
+
+NAMES = (
+    "reward/mean",
+    "policy/entropy",
+    "optim/grad_norm",
+    "length/mean",
+    "mismatch/k3_kl",
+    "kl/ref",
+)
+
+
+def healthy(n: int, seed: int = 0) -> list[dict[str, float]]:
+    rng = np.random.default_rng(seed)
+    rows: list[dict[str, float]] = []
+    for _ in range(n):
+        row = {name: float(np.exp(rng.normal(-1, 0.15))) for name in NAMES}
+        row["reward/mean"] = float(np.clip(rng.normal(0.6, 0.05), 0, 1))
+        row["length/mean"] = float(200 * np.exp(rng.normal(0, 0.05)))
+        rows.append(row)
+    return rows
+
+
+def collapse(n: int = 100, onset: int = 70, seed: int = 1) -> list[Record]:
+    """Entropy, gradient, mismatch and length leave at `onset`; the reward follows ten steps on."""
+    records: list[Record] = []
+    for index, row in enumerate(healthy(n, seed)):
+        late = max(0, index - onset)
+        for name in ("policy/entropy", "optim/grad_norm", "mismatch/k3_kl"):
+            row[name] *= math.exp(0.35 * min(late, 12))
+        row["length/mean"] *= math.exp(0.15 * min(late, 8))
+        if late > 10:
+            row["reward/mean"] = 0.01
+        records.append(Record(index, values=row))
+    return records
+
+
+def run(records: list[Record], panel: Panel | None = None) -> list[Alarm]:
+    panel = panel or Panel()
+    return [alarm for record in records for alarm in panel.update(record)]
+
+
+def test_a_healthy_run_is_left_in_peace() -> None:
+    records = [Record(i, values=row) for i, row in enumerate(healthy(600, seed=11))]
+    assert [a for a in run(records) if a.severity != "watch"] == []
+
+
+def test_the_alarm_comes_before_the_reward_falls_and_says_what_moved_since_when() -> None:
+    alarm = next(a for a in run(collapse()) if a.detector == "e-detector")
+    assert alarm.severity == "alarm"
+    assert 70 < alarm.step <= 80
+    assert {"policy/entropy", "optim/grad_norm", "mismatch/k3_kl"} <= set(alarm.signals)
+    assert {"policy", "optimiser", "mismatch"} <= set(alarm.families)
+    low, high = alarm.since_interval
+    assert 64 <= low <= high <= alarm.step
+    assert alarm.last_healthy_step == low - 1
+    entropy = next(p for p in alarm.evidence if p.signal == "policy/entropy")
+    assert entropy.direction == "up"
+    assert entropy.low < entropy.expected < entropy.high < entropy.observed
+    assert "policy/entropy up since" in alarm.message
+    assert any("ratio" in name for name in alarm.not_monitored)
+    assert any("5% of healthy runs" in note for note in alarm.notes)
+
+
+def test_alarms_never_change_with_what_comes_after() -> None:
+    records = collapse(120)
+    whole = run(records)
+    for cut in (60, 75, 78, 90):
+        assert run(records[:cut]) == [a for a in whole if a.step < cut]
+
+
+def test_a_panel_saved_and_restored_goes_on_where_it_was() -> None:
+    records = collapse(110)
+    whole = run(records)
+    panel = Panel()
+    first = run(records[:76], panel)
+    restored = pickle.loads(pickle.dumps(panel))
+    assert first + run(records[76:], restored) == whole
+
+
+def test_a_restart_is_excused_and_said_so() -> None:
+    records = collapse(150, onset=120)
+    transient = dict(records[60].values)
+    for name in ("policy/entropy", "optim/grad_norm", "mismatch/k3_kl", "length/mean"):
+        transient[name] *= 20
+    resumed = [Record(i, values=transient if i < 55 else records[i].values) for i in range(50, 150)]
+    resumed[0] = Record(50, values=transient, notes={RESTART: "step went back"})
+    found = [a for a in run(records[:60] + resumed) if a.severity != "watch"]
+    assert found and all(a.step > 120 for a in found)
+    assert any("follow a restart" in note for note in found[0].notes)
+
+
+def test_coverage_tells_constant_from_healthy_and_names_what_is_missing() -> None:
+    panel = Panel()
+    for index, row in enumerate(healthy(40)):
+        panel.update(Record(index, values=row | {"ratio/clip_frac": 0.0}))
+    coverage = panel.coverage()
+    assert "policy/entropy" in coverage.monitored
+    assert coverage.constant == ("ratio/clip_frac",)
+    assert {"credit", "async"} <= set(coverage.missing)
+
+
+def test_every_detector_has_a_name_a_docstring_and_survives_pickling() -> None:
+    for name, kind in DETECTORS.items():
+        assert name == kind.name and kind.__doc__
+        assert repr(pickle.loads(pickle.dumps(kind()))) == repr(kind())
+
+
+FLOATS = st.floats(allow_nan=True, allow_infinity=True, width=64)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(-5, 200),
+            st.dictionaries(st.sampled_from([*SIGNALS, "own/metric"]), FLOATS, max_size=8),
+        ),
+        max_size=60,
+    )
+)
+def test_it_never_raises_whatever_is_logged(rows: list[tuple[int, dict[str, float]]]) -> None:
+    for alarm in run([Record(step, values=values) for step, values in rows]):
+        assert Alarm.from_dict(alarm.to_dict()).message == alarm.message
+
+
+def test_memory_does_not_grow_with_the_run() -> None:
+    panel = Panel()
+    sizes: list[int] = []
+    for index, row in enumerate(healthy(3000, seed=2)):
+        panel.update(Record(index, values=row))
+        if index in (1400, 2999):
+            sizes.append(len(pickle.dumps(panel)))
+    assert sizes[1] == pytest.approx(sizes[0], rel=0.1)

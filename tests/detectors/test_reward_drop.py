@@ -1,0 +1,79 @@
+"""The late detector: a reward that is lost for good is always told, a bad batch is not."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from collapse_lab.detectors.panel import Panel
+from collapse_lab.records import Alarm, Record
+
+
+def alarms(rewards: list[float], name: str = "reward/mean") -> list[Alarm]:
+    panel = Panel()
+    return [
+        alarm
+        for index, reward in enumerate(rewards)
+        for alarm in panel.update(Record(index, values={name: reward}))
+        if alarm.detector == "reward-drop"
+    ]
+
+
+def noisy(levels: list[float], sigma: float, seed: int = 0) -> list[float]:
+    rng = np.random.default_rng(seed)
+    return [float(np.clip(level + rng.normal(0, sigma), 0, 1)) for level in levels]
+
+
+def test_a_collapse_to_zero_is_told_within_a_few_records() -> None:
+    found = alarms(noisy([0.8] * 60 + [0.0] * 20, 0.08))
+    assert len(found) == 1
+    assert 60 < found[0].step <= 66
+    assert found[0].severity == "alarm"
+    assert found[0].evidence[0].expected == pytest.approx(
+        0.85, abs=0.06
+    )  # the best of many windows
+
+
+def test_a_slow_decay_is_told_once_half_is_gone() -> None:
+    decay = [0.8 * (1 - i / 200) for i in range(200)]
+    found = alarms(noisy([0.8] * 100 + decay, 0.05))
+    assert [150 < alarm.step < 260 for alarm in found] == [True]
+
+
+@pytest.mark.parametrize("bad", [1, 2])
+def test_one_or_two_bad_batches_are_not_a_collapse(bad: int) -> None:
+    assert alarms(noisy([0.8] * 60 + [0.0] * bad + [0.8] * 60, 0.08)) == []
+
+
+def test_a_noisy_flat_reward_is_not_a_collapse() -> None:
+    assert alarms(noisy([0.3] * 1000, 0.25, seed=5)) == []
+
+
+def test_a_run_that_never_learned_has_nothing_to_lose() -> None:
+    assert alarms(noisy([0.01] * 300, 0.02, seed=2)) == []
+
+
+def test_negative_rewards_that_fall_back_to_where_they_began_are_told() -> None:
+    rng = np.random.default_rng(4)
+    rewards = [*(-35 + rng.normal(0, 1, 10)), *(-25 + rng.normal(0, 1, 60))]
+    rewards += [*(-35 + rng.normal(0, 1, 30))]
+    found = alarms([float(r) for r in rewards])
+    assert [70 < alarm.step < 85 for alarm in found] == [True]
+
+
+def test_it_is_told_once_and_again_only_after_the_reward_came_back() -> None:
+    levels = [0.8] * 40 + [0.0] * 40 + [0.8] * 60 + [0.0] * 40
+    found = alarms(noisy(levels, 0.05))
+    assert [40 < a.step < 50 or 140 < a.step < 152 for a in found] == [True, True]
+
+
+def test_missing_and_non_finite_rewards_are_stepped_over() -> None:
+    rewards = noisy([0.8] * 60 + [0.0] * 20, 0.08)
+    holes = [math.nan if i % 7 == 0 else reward for i, reward in enumerate(rewards)]
+    assert len(alarms(holes)) == 1
+
+
+def test_the_success_rate_serves_where_there_is_no_reward() -> None:
+    assert len(alarms(noisy([0.8] * 60 + [0.0] * 20, 0.08), "reward/success_rate")) == 1
