@@ -79,7 +79,7 @@ def _load(job: tuple[Path, dict[str, object]]) -> LabelledLog:
         problem = "several runs in one file"
     collapse = None
     if isinstance(entry["coll"], int) and not problem:
-        points = _label_points(records, str(entry["key"]), entry["n"])
+        points = label_points(records, str(entry["key"]), entry["n"])
         if points is None:
             problem = "the label counted other rewards than we read"
         else:
@@ -103,7 +103,7 @@ def _read(path: Path) -> tuple[list[Record], str]:
         return [], str(error).split(". ")[0].replace(str(path), "it")
 
 
-def _label_points(records: Sequence[Record], key: str, count: object) -> list[int] | None:
+def label_points(records: Sequence[Record], key: str, count: object) -> list[int] | None:
     """The points that the label's index counts: records with the reward it was made on.
 
     Where several records share a step (parallel environments) it counted the step once. None

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from collapse_lab.scoring import Share
 
 
-def table_of(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    """A Markdown table: names to the left, numbers to the right."""
-    align = ["---", *("---:" for _ in header[1:])]
+def table_of(header: Sequence[str], lines: Iterable[Sequence[str]], numbers: bool = True) -> str:
+    """A Markdown table: names to the left, the other columns to the right when they are numbers."""
+    align = ["---", *("---:" if numbers else "---" for _ in header[1:])]
     return "\n".join("| " + " | ".join(line) + " |" for line in (header, align, *lines))
 
 

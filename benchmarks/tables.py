@@ -14,6 +14,8 @@ from collapse_lab.scoring import ScoredRun
 
 WATCH, ALARM, _ = OURS
 FAMILIES = ("llm", "control")
+LEFT_OUT = ("with waste notices", "on our residuals")
+"""Endings of the rows that only the long table shows."""
 LATE = 10
 """Points after the collapse up to which a flag is still counted in its own column."""
 
@@ -34,41 +36,51 @@ def short(
     names: Iterable[str], logs: Sequence[LabelledLog], judgements: Sequence[Judgement]
 ) -> str:
     """The README's table: both families, one line a detector."""
-    every = scored(ALARM, logs, judgements, None)
-    healthy = sum(run.collapse is None for run in every)
-    header = [
-        "detector, at its defaults",
-        "healthy runs alarmed: LLM",
-        "control",
-        "collapses flagged by the collapse point: LLM",
-        "control",
-        "by luck",
-        f"{LATE} points later: LLM",
-        "control",
-        "median lead",
-    ]
+    header = ["detector, at its defaults"]
+    for title in ("LLM runs", "control runs"):
+        header += [
+            f"{title}: healthy ones alarmed",
+            "collapses flagged in time",
+            "by luck",
+            f"by {LATE} records later",
+        ]
+    header.append("median lead")
     lines: list[list[str]] = []
     for name in names:
-        runs = {family: scored(name, logs, judgements, family) for family in FAMILIES}
-        both = runs["llm"] + runs["control"]
+        if name.endswith(LEFT_OUT):
+            continue
         line = [f"**{name}**" if name in OURS else name]
-        for score in (
-            scoring.healthy_false_alarm,
-            scoring.recall,
-            lambda some: scoring.recall(some, lead=-LATE),
-        ):
-            line += [share(score(runs[family])) for family in FAMILIES]
-        line.insert(5, percent(scoring.recall_by_luck(both)))
-        line.append(plain(scoring.median_early_lead(both)))
-        lines.append(line)
+        for family in FAMILIES:
+            runs = scored(name, logs, judgements, family)
+            line += [
+                share(scoring.healthy_false_alarm(runs)),
+                share(scoring.recall(runs)),
+                percent(scoring.recall_by_luck(runs)),
+                share(scoring.recall(runs, lead=-LATE)),
+            ]
+        both = scored(name, logs, judgements, None)
+        lines.append([*line, plain(scoring.median_early_lead(both))])
+    return table_of(header, lines) + "\n\n" + _footnote(logs)
+
+
+def _footnote(logs: Sequence[LabelledLog]) -> str:
+    judged = [log for log in logs if log.healthy or log.collapse is not None]
+    counts = "; ".join(
+        f"{family}: {len(some)} {kind} runs of {len({log.repository for log in some})} repositories"
+        for family in FAMILIES
+        for kind, some in (
+            ("healthy", [log for log in judged if log.healthy and log.family == family]),
+            ("collapsed", [log for log in judged if not log.healthy and log.family == family]),
+        )
+    )
     return (
-        table_of(header, lines)
-        + f"\n\n{healthy} healthy and {len(every) - healthy} collapsed real runs of other people, "
-        "Wilson 95 % intervals in brackets. Healthy is HEALTHY or FLAT (no gain above noise). "
-        "*By luck*: the share of healthy runs that had alarmed by the same points. *Median lead*: "
-        "records between the first alarm and the collapse, among those flagged in time. Our prior "
-        "was fitted without the repository being judged. Everything else: "
-        "[docs/real-logs.md](docs/real-logs.md)."
+        f"Real runs of other people ({counts}), Wilson 95 % intervals in brackets. Healthy is "
+        "HEALTHY or FLAT (no gain above noise). *In time*: first alarm at or before the collapse "
+        "point. *By luck*: the share of healthy runs that had alarmed by the same points. *Median "
+        "lead*: records from the first alarm to the collapse, where flagged in time. Our "
+        "population prior was fitted without the repository being judged; runs of one repository "
+        "share a stack, so intervals over them are narrower than the truth. Every score, the runs "
+        "in between and each failure: [docs/real-logs.md](docs/real-logs.md)."
     )
 
 
@@ -154,7 +166,7 @@ def failures(logs: Sequence[LabelledLog], judgements: Sequence[Judgement]) -> st
             continue
         signals = ", ".join(f"`{name}`" for name in loud.signals[:4]) if loud else ""
         lines.append([f"`{log.file}`", log.verdict, what, loud.detector if loud else "", signals])
-    return table_of(header, lines)
+    return table_of(header, lines, numbers=False)
 
 
 def preface(logs: Sequence[LabelledLog]) -> str:
