@@ -17,6 +17,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Protocol
 
+SURE = 0.9
+"""A claim that ends the search: no other format looks like this."""
+LIKELY = 0.5
+"""A claim that is believed at once, until a stronger one comes."""
+
 
 class UnreadableLog(ValueError):
     """The file fits no format; the message says what was tried and what a line looked like."""
@@ -34,7 +39,7 @@ class Row:
     step: int | None
     values: Mapping[str, float]
     time: float = math.nan
-    notes: Mapping[str, str] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict[str, str])
     run: str = ""
 
 
@@ -44,7 +49,9 @@ class LineFormat(Protocol):
     `framework` is fixed where the format belongs to one framework, else None and decided from
     the keys. `merges` says that several rows of one step are normal, so that the reader waits for
     the next step, or for a key stated anew, before it yields a record. `claims` scores how surely
-    a sample of lines (the head of the file) is this format: 0 is no, the highest of all wins.
+    some lines (one line, or the head of a file) are of this format; the highest of all wins:
+    `SURE` for the signature of one framework, `LIKELY` and above for a generic container with a
+    step in it, below that for a guess that waits for more lines, 0 for no.
     """
 
     name: ClassVar[str]
@@ -86,12 +93,19 @@ class FileFormat(Protocol):
 
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 RAY_PREFIX = re.compile(r"^\s*\([\w:.-]+ pid=\d+(?:, ip=[\d.a-fA-F:]+)?\)\s?")
+RAY_REPEAT = re.compile(r" \[repeated \d+x across cluster\].*")
 _NUMPY = re.compile(r"np\.(?:float|int|uint|bool|longdouble)\w*\((.+)\)")
 
 
 def clean(line: str) -> str:
-    """The line without colours and without Ray's process prefix."""
-    return RAY_PREFIX.sub("", ANSI.sub("", line)).rstrip("\r\n")
+    """The line without colours and without what Ray puts before and behind it."""
+    if "\x1b" in line:
+        line = ANSI.sub("", line)
+    if "pid=" in line:
+        line = RAY_PREFIX.sub("", line)
+    if "[repeated " in line:
+        line = RAY_REPEAT.sub("", line)
+    return line.rstrip("\r\n")
 
 
 def number(text: str) -> float | None:
@@ -100,14 +114,15 @@ def number(text: str) -> float | None:
     >>> number("1e-07"), number("np.float64(nan)"), number("True"), number("1_0"), number("x")
     (1e-07, nan, 1.0, None, None)
     """
+    if (
+        "_" not in text
+    ):  # Python's float accepts 1_000; no log prints it, and file names look like it
+        try:
+            return float(text)
+        except ValueError:
+            pass
     text = text.strip()
-    if wrapped := _NUMPY.fullmatch(text):
-        text = wrapped[1]
     if text in ("True", "False"):
         return float(text == "True")
-    if "_" in text:  # Python's float accepts 1_000; no log prints it, and file names look like it
-        return None
-    try:
-        return float(text)
-    except ValueError:
-        return None
+    wrapped = _NUMPY.fullmatch(text)
+    return number(wrapped[1]) if wrapped else None

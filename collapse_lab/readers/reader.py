@@ -8,17 +8,20 @@ went back (a restart) or another run begins.
 from __future__ import annotations
 
 import math
-import time
+from collections import deque
+from dataclasses import replace
 from pathlib import Path
 
 from collapse_lab.readers import FILE_FORMATS, LINE_FORMATS
 from collapse_lab.readers.aliases import UNKNOWN, Names
-from collapse_lab.readers.base import FileFormat, LineFormat, Row, UnreadableLog
+from collapse_lab.readers.base import LIKELY, SURE, FileFormat, LineFormat, Row, UnreadableLog
 from collapse_lab.records import NEW_RUN, RESTART, Record
 from collapse_lab.tail import Tail
 
 HEAD_LINES = 4000
-"""Lines of a file that decide its format: enough to get past a framework's start-up chatter."""
+"""Lines kept until a format is known, and lines after which a likely format has proved itself."""
+PATIENCE_LINES = 256
+"""Lines for which a guess waits for something better: programs print many things at first."""
 
 
 class Assembler:
@@ -29,12 +32,12 @@ class Assembler:
         self._merges = merges
         self._open: Row | None = None
         self._last_step = -1
-        self._run = ""
+        self._run: str = ""
 
     def add(self, row: Row) -> list[Record]:
         """Records that this row completes."""
         if row.step is None:
-            row = Row(self._next_step(), row.values, row.time, row.notes, row.run)
+            row = replace(row, step=self._next_step())
         if not self._merges:
             return [self._record(row)]
         held = self._open
@@ -64,15 +67,17 @@ class Assembler:
 
     def _record(self, row: Row) -> Record:
         assert row.step is not None
-        names = self.names.translate(row.values)
-        notes = {names.get(key, key): text for key, text in row.notes.items()}
+        values = self.names.rename(row.values)
+        notes: dict[str, str] = {}
+        if row.notes:
+            names = self.names.translate({**row.values, **row.notes})
+            notes = {names[key]: text for key, text in row.notes.items()}
         if row.run != self._run:
             self._run, self._last_step = row.run, -1
             notes[NEW_RUN] = row.run
         elif row.step < self._last_step:
             notes[RESTART] = f"step went back from {self._last_step} to {row.step}"
         self._last_step = row.step
-        values = {names[key]: value for key, value in row.values.items()}
         return Record(row.step, row.time, values, notes=notes)
 
 
@@ -88,71 +93,130 @@ def _adds(row: Row, held: Row) -> bool:
 class LineReader:
     """Records out of the lines of one program or file; finds the format as lines arrive.
 
-    A weak format (`key: value` lines) gives way when a stronger one appears later: programs print
-    many things before their first step.
+    Each line is shown to every format once, and all lines so far whenever their number has
+    doubled: a format with no signature shows itself in several lines only. A likely format is
+    taken at once and gives way to a stronger claim, a mere guess waits. The lines of before are
+    kept and read then, so that no record is lost.
     """
 
-    def __init__(self, format: type[LineFormat] | None = None) -> None:
-        self._fixed = format is not None
-        self._format: LineFormat | None = format() if format else None
-        self._head: list[str] = []
-        self.assembler = Assembler(
-            format.framework if format else None, bool(format and format.merges)
-        )
+    def __init__(self, format: type[LineFormat] | None = None, claim: float = SURE) -> None:
+        self._reading: LineFormat | None = None
+        self._claim = 0.0
+        self._guess: type[LineFormat] | None = None
+        self._guess_claim = 0.0
+        self._head: deque[str] = deque(maxlen=HEAD_LINES)
+        self._lines = 0
+        self._search_until = math.inf
+        self._is_new_run = False
+        self._has_records = False
+        self.assembler = Assembler(None, merges=False)
+        if format is not None:
+            self._take(format, claim)
 
     @property
     def format(self) -> str | None:
         """Name of the format, None while no line has told."""
-        return self._format.name if self._format else None
+        return self._reading.name if self._reading else None
 
     def feed(self, line: str) -> list[Record]:
         """Records that this line completes."""
-        if not self._fixed:
-            return self._search(line)
-        assert self._format is not None
-        return self._assemble(self._format.feed(line))
+        if self._lines < self._search_until:
+            self._lines += 1
+            self._head.append(line)
+            self._look([line])
+            if self._lines & (self._lines - 1) == 0:
+                self._look(list(self._head))
+            if self._guess and (self._guess_claim >= LIKELY or self._lines >= PATIENCE_LINES):
+                return self._change()
+        return self._assemble(self._reading.feed(line)) if self._reading else []
 
     def flush(self) -> list[Record]:
         """The step still open, for a live log that has gone quiet."""
-        return self.assembler.flush()
+        if self._reading is None:
+            self._look(list(self._head))
+        return self._change() + self._marked(self.assembler.flush())
 
     def close(self) -> list[Record]:
         """What the end of the log completes."""
-        rows = self._format.close() if self._format else []
-        return self._assemble(rows) + self.assembler.flush()
+        if self._reading is None:
+            self._look(list(self._head))
+        records = self._change()
+        rows = self._reading.close() if self._reading else []
+        return records + self._assemble(rows) + self._marked(self.assembler.flush())
+
+    def _look(self, lines: list[str]) -> None:
+        """Notes the format that claims the lines, if its claim is the strongest so far."""
+        strongest = max(self._claim, self._guess_claim)
+        for form in LINE_FORMATS.values():
+            if (claim := form.claims(lines)) > strongest:
+                self._guess, self._guess_claim = form, claim
+                strongest = claim
+
+    def _change(self) -> list[Record]:
+        """Takes the format that is guessed and reads the lines so far with it."""
+        if self._guess is None:
+            return []
+        self._is_new_run = self._has_records
+        self._take(self._guess, self._guess_claim)
+        assert self._reading is not None
+        records: list[Record] = []
+        for line in self._head:
+            records += self._assemble(self._reading.feed(line))
+        if self._claim >= SURE:
+            self._head.clear()
+        return records
+
+    def _take(self, format: type[LineFormat], claim: float) -> None:
+        self._reading, self._claim = format(), claim
+        self._guess, self._guess_claim = None, 0.0
+        self._search_until = 0 if claim >= SURE else self._lines + HEAD_LINES
+        self.assembler = Assembler(format.framework, format.merges)
 
     def _assemble(self, rows: list[Row]) -> list[Record]:
-        return [record for row in rows for record in self.assembler.add(row)]
-
-    def _search(self, line: str) -> list[Record]:
-        """Keeps the head until a format claims it, then reads the head with that format."""
-        self._head.append(line)
-        del self._head[:-HEAD_LINES]
-        candidates = {form: form.claims(self._head[-50:]) for form in LINE_FORMATS.values()}
-        best = max(candidates, key=lambda form: candidates[form])
-        if candidates[best] <= 0:
+        if not rows:
             return []
-        self.__init__(best)
-        return [record for held in self._head for record in self.feed(held)]
+        return self._marked([record for row in rows for record in self.assembler.add(row)])
+
+    def _marked(self, records: list[Record]) -> list[Record]:
+        """The records, the first one marked where another format had records before."""
+        if records and self._is_new_run:
+            self._is_new_run = False
+            notes = {**records[0].notes, NEW_RUN: f"read as {self.format} from here"}
+            records = [replace(records[0], notes=notes), *records[1:]]
+        self._has_records = self._has_records or bool(records)
+        return records
 
 
 class Log:
-    """A log file or folder, growing or finished; raises UnreadableLog when no format fits."""
+    """A log file or folder, growing or finished.
+
+    A text file in which nothing is recognised yet may still become a log: only `close` raises
+    UnreadableLog for it, and the constructor for everything else that fits no format.
+    """
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
         self._tail: Tail | None = None
         self._file: FileFormat | None = None
-        kind = sniff(self.path)
-        self.format: str = kind.name
-        if kind.name in LINE_FORMATS:
+        file, file_claim, line, line_claim = _claims(self.path)
+        if file is not None and file_claim >= line_claim:
+            self._file = file(self.path)
+            self._assembler = Assembler(file.framework, file.merges)
+        elif self.path.is_file():
             self._tail = Tail(self.path)
-            self._lines = LineReader(LINE_FORMATS[kind.name])
-            self.assembler = self._lines.assembler
+            self._lines = LineReader(line, line_claim)
         else:
-            self._file = FILE_FORMATS[kind.name](self.path)
-            self.assembler = Assembler(kind.framework, kind.merges)
-        self._fresh = time.monotonic()
+            raise _unreadable(self.path)
+
+    @property
+    def format(self) -> str | None:
+        """Name of the format, None while a text file has not told."""
+        return self._file.name if self._file else self._lines.format
+
+    @property
+    def assembler(self) -> Assembler:
+        """What gives the records of this log their names."""
+        return self._assembler if self._file else self._lines.assembler
 
     @property
     def framework(self) -> str:
@@ -171,50 +235,74 @@ class Log:
         assert self._tail is not None
         records: list[Record] = []
         while lines := self._tail.lines():
-            records += [record for line in lines for record in self._lines.feed(line)]
+            for line in lines:
+                records += self._lines.feed(line)
         return records
 
     def flush(self) -> list[Record]:
         """The step still open, for a live log that has gone quiet."""
-        return self.assembler.flush()
+        return self.assembler.flush() if self._file else self._lines.flush()
 
     def close(self) -> list[Record]:
-        """Everything left in a finished log."""
+        """Everything left in a finished log. Raises UnreadableLog when it was none."""
         records = self.new()
         if self._file is not None:
             rows = self._file.close()
             records += [record for row in rows for record in self.assembler.add(row)]
-        if self._tail is not None:
-            half = self._tail.rest()
-            records += (self._lines.feed(half) if half else []) + self._lines.close()
-        return records + self.assembler.flush()
+            return records + self.assembler.flush()
+        assert self._tail is not None
+        half = self._tail.rest()
+        records += (self._lines.feed(half) if half else []) + self._lines.close()
+        if self._lines.format is None:
+            raise _unreadable(self.path)
+        return records
 
 
 def sniff(path: Path) -> type[LineFormat] | type[FileFormat]:
-    """The format of a file or folder. Raises UnreadableLog, FileNotFoundError."""
-    if not path.exists():
-        raise FileNotFoundError(f"{path} does not exist")
-    claims: dict[type[LineFormat] | type[FileFormat], float] = {
-        form: form.claims(path) for form in FILE_FORMATS.values()
-    }
-    head: list[str] = []
-    if path.is_file():
-        tail = Tail(path)
-        head = (tail.lines() or [tail.rest()])[:HEAD_LINES]
-        claims |= {form: form.claims(head) for form in LINE_FORMATS.values()}
-    best = max(claims, key=lambda form: claims[form])
-    if claims[best] <= 0:
-        tried = ", ".join([*FILE_FORMATS, *LINE_FORMATS])
-        example = next((line for line in head if line.strip()), "")[:120]
-        raise UnreadableLog(
-            f"{path} fits no known format. Tried: {tried}. "
-            f"Its first line is {example!r}. If this is a training log, add its format in one "
-            "file (CONTRIBUTING.md, 'Add a log format')."
-        )
-    return best
+    """The format of a file or folder as it stands. Raises UnreadableLog, FileNotFoundError."""
+    file, file_claim, line, line_claim = _claims(path)
+    if file is not None and file_claim >= line_claim:
+        return file
+    if line is None:
+        raise _unreadable(path)
+    return line
 
 
 def read(path: Path | str) -> tuple[list[Record], Log]:
     """All records of a finished log, and the log for its format, framework and unmapped keys."""
     log = Log(path)
     return log.close(), log
+
+
+def _claims(
+    path: Path,
+) -> tuple[type[FileFormat] | None, float, type[LineFormat] | None, float]:
+    """The strongest file format and the strongest line format, each with its claim."""
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist")
+    file, file_claim = max(
+        ((form, form.claims(path)) for form in FILE_FORMATS.values()), key=lambda pair: pair[1]
+    )
+    head = _head(path)
+    line, line_claim = max(
+        ((form, form.claims(head)) for form in LINE_FORMATS.values()), key=lambda pair: pair[1]
+    )
+    return file if file_claim else None, file_claim, line if line_claim else None, line_claim
+
+
+def _head(path: Path) -> list[str]:
+    """The first lines of a file; none of a folder."""
+    if not path.is_file():
+        return []
+    tail = Tail(path)
+    return (tail.lines() or [tail.rest()])[:HEAD_LINES]
+
+
+def _unreadable(path: Path) -> UnreadableLog:
+    tried = ", ".join([*FILE_FORMATS, *LINE_FORMATS])
+    example = next((line for line in _head(path) if line.strip()), "")[:120]
+    return UnreadableLog(
+        f"{path} fits no known format. Tried: {tried}. "
+        f"Its first line is {example!r}. If this is a training log, add its format in one "
+        "file (CONTRIBUTING.md, 'Add a log format')."
+    )

@@ -8,14 +8,16 @@ own name and is listed as unmapped.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from functools import cache
+from collections.abc import Iterable, Mapping
+from functools import cache, lru_cache
 
 from collapse_lab.readers.aliases.classic import CLASSIC
 from collapse_lab.readers.aliases.llm import LLM
 from collapse_lab.signals import SIGNALS
 
 UNKNOWN = "unknown"
+_KEY_SETS = 1000
+"""Sets of keys remembered; logs whose keys change with every line must not fill the memory."""
 ALIASES: dict[str, dict[str, str]] = {**LLM, **CLASSIC, "collapse-lab": {n: n for n in SIGNALS}}
 
 
@@ -25,7 +27,7 @@ class Names:
     Two keys of one log may stand for the same signal (verl's `actor/entropy` and
     `actor/entropy_loss`). The one higher in the table takes it when both come together; after
     that the choice stays, so that a series never changes its source, and the other key keeps its
-    own name.
+    own name. A key that already has a canonical name keeps it, unless another key has taken it.
     """
 
     def __init__(self, framework: str | None) -> None:
@@ -34,23 +36,45 @@ class Names:
         """canonical name -> the key that it is read from"""
         self.unmapped: dict[str, None] = {}
         """keys in no table, in the order in which they appeared"""
+        self._known: dict[tuple[str, ...], tuple[str, ...]] = {}
+
+    def rename(self, values: Mapping[str, float]) -> dict[str, float]:
+        """The values under canonical names, in the same order."""
+        return dict(zip(self._names(tuple(values)), values.values(), strict=True))
 
     def translate(self, keys: Iterable[str]) -> dict[str, str]:
         """key -> canonical name, or the key itself."""
-        keys = list(keys)
-        if self.framework is None:
-            self.framework = guess(keys)
+        keys = tuple(keys)
+        return dict(zip(keys, self._names(keys), strict=True))
+
+    def _names(self, keys: tuple[str, ...]) -> tuple[str, ...]:
+        """Names of keys; remembered, for a log states the same keys at every step."""
+        names = self._known.get(keys)
+        if names is None:
+            names = self._decide(keys)
+            if len(self._known) >= _KEY_SETS:
+                self._known.clear()
+            self._known[keys] = names
+        return names
+
+    def _decide(self, keys: tuple[str, ...]) -> tuple[str, ...]:
+        if self.framework is None and (framework := guess(keys)):
+            self.framework = framework
+            self._known.clear()
         table = self.framework or UNKNOWN
         names: dict[str, str] = {}
         for key in sorted(keys, key=lambda key: _rank(table, key)[0]):
             canonical = _rank(table, key)[1]
+            if canonical is None and key in SIGNALS:
+                canonical = key
             if canonical is None:
                 self.unmapped[key] = None
                 names[key] = key
+            elif self.sources.setdefault(canonical, key) == key:
+                names[key] = canonical
             else:
-                taken_by = self.sources.setdefault(canonical, key)
-                names[key] = canonical if taken_by == key else key
-        return names
+                names[key] = f"{table}:{key}" if key in SIGNALS else key
+        return tuple(names[key] for key in keys)
 
 
 def guess(keys: Iterable[str]) -> str | None:
@@ -78,7 +102,7 @@ def _rank(framework: str, key: str) -> tuple[int, str | None]:
     return position, canonical
 
 
-@cache
+@lru_cache(maxsize=100_000)
 def _find(framework: str, key: str) -> tuple[int, str | None]:
     """Position in one table and the canonical name; (its length, None) when it lacks the key."""
     table = ALIASES.get(framework, {})

@@ -1,0 +1,129 @@
+"""Steps for logs that do not state them, from the progress bars (tqdm) around them.
+
+A log that goes through `tqdm.write` wipes the bar, prints and draws the bar again, so the bar
+behind a wipe is the step of one log. Unbuffered, the log stands between the two. Buffered (a
+program whose output is a file or a pipe), logs come in bursts, after many bars: the bars behind
+wipes then wait here for their logs.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import deque
+from dataclasses import dataclass, field
+
+_MARK = re.compile(r"(\r +(?=\r|$))|(?:[\r\n]|^) *\d+%\|[^|\r]{0,300}\| (\d+)/(\d+) \[")
+_BARS = 8
+"""Bars kept apart, by their totals: a program has a few."""
+
+
+@dataclass
+class _Bar:
+    """One progress bar: where it is, and the steps whose logs have yet to come."""
+
+    at: int = 0
+    is_new: bool = False
+    waiting: deque[int] = field(default_factory=deque[int])
+    wiped_at: int = -1
+
+
+class Steps:
+    """The step of each log of a program; `see` what stands between the logs, in order.
+
+    Where no bar tells, a step is the usual stride after the one before. So it is where the bar
+    is late: bars are drawn ten times a second at most. Without any bar the logs are counted.
+    """
+
+    def __init__(self) -> None:
+        self.last = 0
+        self._before = 0
+        self._stride = 1
+        self._epoch = -math.inf
+        self._bars: dict[int, _Bar] = {}
+        self._total: int | None = None
+        self._is_wiped = False
+        self._owed = 0
+        """Logs that came before the bar that is drawn behind them."""
+
+    def see(self, text: str) -> None:
+        """Notes the bars in a piece of the log."""
+        if "%|" not in text and "\r" not in text:
+            return
+        for wipe, at, total in _MARK.findall(text):
+            if wipe:
+                self._is_wiped = True
+            else:
+                self._draw(int(at), int(total))
+
+    def next(self, epoch: float = math.nan, stated: int | None = None) -> int:
+        """Step of the training log that comes now, which may state its step or its epoch."""
+        restarts = epoch < self._epoch
+        self._epoch = epoch
+        bar = self._choose(restarts)
+        waiting = self._take(bar)
+        if stated is not None:
+            step = stated
+        elif waiting is not None:
+            step = waiting
+        elif restarts:
+            step = max(bar.at, 1) if bar and bar.is_new else 1
+        else:
+            step = self.last + self._stride
+            if bar and bar.is_new:
+                step = max(step, bar.at)
+        for other in self._bars.values():
+            other.is_new = False
+        self._move(step)
+        return step
+
+    def of_eval(self, epoch: float = math.nan) -> int:
+        """Step of an evaluation: that of the last training log unless its epoch is another."""
+        if epoch == self._epoch:
+            return self.last
+        bar = self._choose()
+        waiting = self._take(bar)
+        return max(self.last, bar.at if bar else 0) if waiting is None else waiting
+
+    def _move(self, step: int) -> None:
+        self._before, self.last = self.last, step
+        if step > self._before > 0:
+            self._stride = step - self._before
+
+    def _draw(self, at: int, total: int) -> None:
+        bar = self._bars.pop(total, None)
+        if bar is None or (at == 0 and bar.at > 0):
+            bar = _Bar()
+        self._bars[total] = bar  # the last one drawn comes last
+        if len(self._bars) > _BARS:
+            del self._bars[next(iter(self._bars))]
+        bar.at, bar.is_new = at, True
+        if self._is_wiped and at != bar.wiped_at:
+            bar.wiped_at = at
+            if not self._owed:
+                bar.waiting.append(at)
+            elif total == self._total:
+                self._owed -= 1
+                self.last = self._before
+                self._move(at)
+        self._is_wiped = False
+
+    def _choose(self, restarts: bool = False) -> _Bar | None:
+        """The training bar: the one of before while it moves, else the last one that moved."""
+        bar = self._bars.get(self._total) if self._total else None
+        if bar and not restarts and (bar.waiting or bar.is_new):
+            return bar
+        moving = [total for total, bar in self._bars.items() if bar.waiting or bar.is_new]
+        if not moving:
+            return bar
+        self._total = moving[-1]
+        return self._bars[self._total]
+
+    def _take(self, bar: _Bar | None) -> int | None:
+        """The step that waits for this log; None, and one owed, when the bar is yet to come."""
+        if bar is None:
+            return None
+        if bar.waiting:
+            return bar.waiting.popleft()
+        self._owed += 1
+        return None
