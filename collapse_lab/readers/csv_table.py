@@ -14,8 +14,7 @@ from typing import ClassVar
 
 from collapse_lab.readers.base import Row
 from collapse_lab.readers.fields import (
-    STEP_KEYS,
-    TOTAL_KEYS,
+    TABLE_STEP_KEYS,
     FieldReader,
     moment,
     step_candidates,
@@ -23,7 +22,6 @@ from collapse_lab.readers.fields import (
 )
 from collapse_lab.tail import Tail
 
-TABLE_STEP_KEYS = STEP_KEYS + TOTAL_KEYS
 RUN_KEYS = ("run", "run_id", "run_name", "arm", "experiment", "variant", "trial", "seed")
 SUFFIXES = (".csv", ".tsv")
 HEAD_LINES = 50

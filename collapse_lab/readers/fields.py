@@ -47,6 +47,7 @@ TOTAL_KEYS = (
     "episodes",
 )
 """Steps as the column of a table; elsewhere such words state a plan (`total_timesteps: 1e6`)."""
+TABLE_STEP_KEYS = STEP_KEYS + TOTAL_KEYS
 
 TIME_KEYS = ("time", "timestamp", "_timestamp", "wall_time", "date", "datetime", "created_at")
 NULL = "null in the log: not computed, or a number that JSON cannot express"

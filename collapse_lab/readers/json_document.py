@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar, cast
 
 from collapse_lab.readers.base import Row
-from collapse_lab.readers.fields import STEP_KEYS, TOTAL_KEYS, FieldReader, flatten
+from collapse_lab.readers.fields import TABLE_STEP_KEYS, FieldReader, flatten, step_candidates
 
 Table = list[dict[str, Any]]
 FEWEST = 5
@@ -20,7 +20,7 @@ FEWEST = 5
 
 
 class JsonDocument:
-    """The longest table of numbers in the document, read anew whenever the file has changed.
+    """The table of numbers in the document, read anew whenever the file has changed.
 
     A document that does not parse is being written and waits for the next look.
     """
@@ -42,7 +42,7 @@ class JsonDocument:
         self._path = path
         self._seen: tuple[int, int] | None = None
         self._read: Table = []
-        self._fields = FieldReader(STEP_KEYS + TOTAL_KEYS)
+        self._fields = FieldReader(TABLE_STEP_KEYS)
 
     def new(self) -> list[Row]:
         status = self._path.stat()
@@ -63,12 +63,16 @@ class JsonDocument:
 
 
 def find_table(document: Any) -> Table:
-    """The longest table at the top of a document or one level below; [] when there is none."""
+    """The table with a step, or else the longest, at the top or one level below; [] for none."""
     inner = cast(dict[str, Any], document).values() if isinstance(document, dict) else ()
     tables: list[Table] = [[]]
     for part in (cast(Any, document), *inner):
         tables += _tables(part)
-    return max(tables, key=len)
+    return max(tables, key=lambda table: (_has_step(table), len(table)))
+
+
+def _has_step(table: Table) -> bool:
+    return bool(table) and bool(step_candidates(table[0], TABLE_STEP_KEYS))
 
 
 def _tables(part: Any) -> Iterator[Table]:

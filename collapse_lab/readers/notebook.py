@@ -34,8 +34,12 @@ class Notebook:
         if saved == self._seen:
             return []
         self._seen = saved
-        rows = read_lines(printed_lines(self._path))
-        fresh = rows[self._rows_read :]
+        lines = printed_lines(self._path)
+        if lines is None:
+            return []
+        rows = read_lines(lines)
+        rerun = len(rows) < self._rows_read
+        fresh = rows if rerun else rows[self._rows_read :]
         self._rows_read = len(rows)
         return fresh
 
@@ -43,8 +47,8 @@ class Notebook:
         return []
 
 
-def printed_lines(path: Path) -> list[str]:
-    """Lines of all stream outputs; [] for a notebook that is being saved."""
+def printed_lines(path: Path) -> list[str] | None:
+    """Lines of all stream outputs; None for a notebook that is being saved."""
     try:
         cells = json.loads(path.read_bytes())["cells"]
         return [
@@ -55,7 +59,7 @@ def printed_lines(path: Path) -> list[str]:
             for line in _text(output.get("text", "")).split("\n")
         ]
     except (ValueError, KeyError, TypeError, AttributeError):
-        return []
+        return None
 
 
 def read_lines(lines: list[str]) -> list[Row]:

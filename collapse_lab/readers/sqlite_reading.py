@@ -15,17 +15,26 @@ PATIENCE = 5.0
 def query(path: Path, statement: str, *values: Any) -> list[tuple[Any, ...]]:
     """Rows of one query on a connection of its own, read-only and gone at once.
 
-    [] when a writer holds the database locked.
+    [] when a writer holds the database locked, or comes while we read.
+
+    A database in WAL mode that nobody has open lacks its side files; even a read-only connection
+    would create them, and a folder we may not write to would refuse it. It is then read as a file
+    that does not change, and what was read counts only if it has not changed.
     """
-    connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=PATIENCE)
+    at_rest = _in_wal_mode(path) and not _wal(path).exists()
+    modified = path.stat().st_mtime_ns
+    mode = "mode=ro&immutable=1" if at_rest else "mode=ro"
+    connection = sqlite3.connect(f"file:{quote(str(path))}?{mode}", uri=True, timeout=PATIENCE)
     try:
-        return connection.execute(statement, values).fetchall()
+        rows = connection.execute(statement, values).fetchall()
     except sqlite3.OperationalError as error:
         if "locked" in str(error):
             return []
         raise
     finally:
         connection.close()
+    changed = _wal(path).exists() or path.stat().st_mtime_ns != modified
+    return [] if at_rest and changed else rows
 
 
 def columns(path: Path, table: str) -> set[str]:
@@ -37,3 +46,13 @@ def columns(path: Path, table: str) -> set[str]:
         return {name for _, name, *_ in query(path, f"PRAGMA table_info({table})")}
     except (OSError, sqlite3.Error):
         return set()
+
+
+def _in_wal_mode(path: Path) -> bool:
+    """Byte 18 of the file header, the write version: 2 for WAL."""
+    with path.open("rb") as file:
+        return file.read(19)[18:] == b"\x02"
+
+
+def _wal(path: Path) -> Path:
+    return path.with_name(path.name + "-wal")

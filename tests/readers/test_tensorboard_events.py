@@ -1,0 +1,131 @@
+"""TensorBoard event files, written by TensorBoard's own writer."""
+
+from __future__ import annotations
+
+import math
+import os
+import struct
+import sys
+from pathlib import Path
+
+import pytest
+
+from collapse_lab.readers.base import UnreadableLog
+from collapse_lab.readers.reader import Log, read
+from collapse_lab.records import NEW_RUN, RESTART, Record
+
+pytest.importorskip("tensorboard", reason="needs TensorBoard")
+
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.compat.proto.types_pb2 import DT_FLOAT, DT_STRING
+from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+Scalar = tuple[int, str, float]
+
+
+def write(folder: Path, *scalars: Scalar, suffix: str = "") -> Path:
+    """An event file of plain scalars, one event each, a second apart."""
+    writer = EventFileWriter(str(folder), filename_suffix=suffix)
+    for second, (step, tag, value) in enumerate(scalars):
+        summary = Summary(value=[Summary.Value(tag=tag, simple_value=value)])
+        writer.add_event(Event(step=step, wall_time=1.7e9 + second, summary=summary))
+    writer.close()
+    return next(file for file in sorted(folder.iterdir()) if file.name.endswith(suffix))
+
+
+def numbers(records: list[Record]) -> list[tuple[int, dict[str, float]]]:
+    return [(record.step, dict(record.values)) for record in records]
+
+
+def test_tags_of_a_step_are_one_record_with_its_time(tmp_path: Path) -> None:
+    file = write(tmp_path, (1, "a", 1.0), (1, "b", math.inf), (2, "a", math.nan), (2, "b", -1.5))
+    records, log = read(file)
+    assert [record.step for record in records] == [1, 2]
+    assert records[0].values == {"a": 1.0, "b": math.inf} and records[0].time == 1.7e9 + 1
+    assert math.isnan(records[1].values["a"]) and records[1].values["b"] == -1.5
+    assert log.format == "tensorboard"
+
+
+def test_scalars_kept_as_tensors_are_read_and_other_tensors_are_not(tmp_path: Path) -> None:
+    number, text, two = (Summary.Value(tag=tag) for tag in ("kl", "text", "two"))
+    number.tensor.dtype = two.tensor.dtype = DT_FLOAT
+    number.tensor.float_val.append(0.25)
+    two.tensor.tensor_shape.dim.add(size=2)
+    two.tensor.float_val.extend([1.0, 2.0])
+    text.tensor.dtype = DT_STRING
+    text.tensor.string_val.append(b"0.5")
+    writer = EventFileWriter(str(tmp_path))
+    writer.add_event(Event(step=3, summary=Summary(value=[number, text, two])))
+    writer.close()
+    assert numbers(read(tmp_path)[0]) == [(3, {"kl/ref": 0.25})]
+
+
+def test_a_tag_written_late_is_no_restart_and_one_that_goes_back_is(tmp_path: Path) -> None:
+    file = write(tmp_path, (1, "a", 1), (2, "a", 2), (1, "b", 3), (3, "a", 4), (2, "a", 5))
+    records, _ = read(file)
+    assert numbers(records) == [
+        (1, {"a": 1.0, "b": 3.0}),
+        (2, {"a": 2.0}),
+        (3, {"a": 4.0}),
+        (2, {"a": 5.0}),
+    ]
+    assert [RESTART in record.notes for record in records] == [False, False, False, True]
+
+
+def test_episodes_that_end_at_the_same_step_are_records_of_their_own(tmp_path: Path) -> None:
+    file = write(tmp_path, (5, "episodic_return", 1), (5, "episodic_return", 1), (9, "x", 0))
+    records, log = read(file)
+    assert [record.step for record in records] == [5, 5, 9]
+    assert log.framework == "cleanrl"
+
+
+def test_files_of_a_folder_go_on_and_sub_folders_are_runs(tmp_path: Path) -> None:
+    write(tmp_path / "a", (1, "x", 1), suffix=".1")
+    write(tmp_path / "a", (2, "x", 2), suffix=".2")
+    records, _ = read(tmp_path / "a")
+    assert [record.step for record in records] == [1, 2] and not records[0].notes
+    write(tmp_path / "b", (1, "x", 9))
+    records, _ = read(tmp_path)
+    assert [record.notes.get(NEW_RUN) for record in records] == ["a", None, "b"]
+    assert [record.step for record in records] == [1, 2, 1]
+
+
+def test_a_second_axis_in_seconds_is_left_out(tmp_path: Path) -> None:
+    file = write(tmp_path, (1, "Train/mean_reward", 2), (70, "Train/mean_reward/time", 2))
+    records, log = read(file)
+    assert numbers(records) == [(1, {"reward/mean": 2.0})] and log.framework == "rsl_rl"
+
+
+def test_a_file_that_grows_byte_by_byte_gives_each_event_once(tmp_path: Path) -> None:
+    data = write(tmp_path / "whole", *((step, "x", step / 4) for step in range(4))).read_bytes()
+    live = tmp_path / "events.out.tfevents.1"
+    live.touch()
+    log = Log(live)
+    found: list[Record] = []
+    with live.open("ab", buffering=0) as file:
+        for position in range(len(data)):
+            file.write(data[position : position + 1])
+            found += log.new()
+    assert numbers(found + log.close()) == [(step, {"x": step / 4}) for step in range(4)]
+
+
+def test_events_before_a_damaged_one_are_kept(tmp_path: Path) -> None:
+    path = write(tmp_path, (1, "x", 1), (2, "x", 2))
+    (length,) = struct.unpack("<Q", path.read_bytes()[:8])
+    assert length > 0
+    with path.open("r+b") as file:
+        file.seek(-3, os.SEEK_END)
+        file.write(b"\x00\x00\x00")
+    assert numbers(read(path)[0]) == [(1, {"x": 1.0})]
+
+
+def test_without_tensorboard_the_error_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write(tmp_path, (1, "x", 1))
+    for name in [name for name in sys.modules if name.partition(".")[0] == "tensorboard"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    with pytest.raises(UnreadableLog, match=r"pip install 'collapse-lab\[trackers\]'"):
+        read(file)

@@ -1,0 +1,112 @@
+"""W&B's `.wandb` files, written by W&B itself."""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from collapse_lab.readers.base import UnreadableLog
+from collapse_lab.readers.reader import Log, read
+from collapse_lab.records import NEW_RUN, Record
+
+pytest.importorskip("wandb", reason="needs wandb")
+
+PROGRAM = """
+import sys, wandb
+run = wandb.init(project="p", mode="offline", dir=sys.argv[1], settings={"console": "off"})
+for step in range(4):
+    run.log({
+        "reward": float("nan") if step == 2 else step / 2,
+        "actor": {"grad": float("inf")},
+        "note": "text" * 9000,
+    })
+run.log({"loss": 1.0})
+run.log({"eval_reward": 2.0}, step=9)
+for step, key in enumerate(("a", "b", "a", "b"), 20):
+    run.log({key: 1.0}, step=step)
+run.finish()
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wandb")
+    environment = {**os.environ, "WANDB_SILENT": "true", "WANDB_DISABLE_GIT": "true"}
+    subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(folder)], check=True, env=environment, timeout=300
+    )
+    return folder
+
+
+@pytest.fixture
+def file(folder: Path) -> Path:
+    (found,) = {path.resolve() for path in folder.glob("wandb/*/*.wandb")}
+    return found
+
+
+def test_the_history_of_a_run_is_read_whole(file: Path) -> None:
+    records, log = read(file)
+    assert log.format == "wandb"
+    assert [record.step for record in records] == [0, 1, 2, 3, 9, 20, 22]
+    rewards = [record.values["reward/mean"] for record in records[:4]]
+    assert rewards[:2] == [0.0, 0.5] and math.isnan(rewards[2]) and rewards[3] == 1.5
+    assert all(record.values["actor/grad"] == math.inf for record in records[:4])
+    assert all(record.time > 1.7e9 for record in records)
+    assert "note" not in records[0].values and "_runtime" not in records[0].values
+
+
+def test_calls_that_log_other_keys_are_parts_of_one_step(file: Path) -> None:
+    records, _ = read(file)
+    assert records[3].values["loss/total"] == 1.0
+    assert records[4].values == {"eval/score": 2.0}
+    assert [dict(record.values) for record in records[5:]] == [{"a": 1.0, "b": 1.0}] * 2
+
+
+def test_a_folder_holds_its_runs_once_each(folder: Path, file: Path, tmp_path: Path) -> None:
+    records, _ = read(folder / "wandb")
+    assert len(records) == 7 and NEW_RUN not in records[0].notes
+    for name in ("run-a", "run-b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f"{name}.wandb").write_bytes(file.read_bytes())
+    records, _ = read(tmp_path)
+    assert [record.notes.get(NEW_RUN) for record in records if NEW_RUN in record.notes] == [
+        "run-a",
+        "run-b",
+    ]
+    assert len(records) == 14
+
+
+def test_a_file_that_grows_in_pieces_gives_each_step_once(file: Path, tmp_path: Path) -> None:
+    data = file.read_bytes()
+    live = tmp_path / "run-x.wandb"
+    live.touch()
+    log = Log(live)
+    found: list[Record] = []
+    with live.open("ab", buffering=0) as growing:
+        for start in range(0, len(data), 997):
+            growing.write(data[start : start + 997])
+            found += log.new()
+    found += log.close()
+    assert [record.to_json() for record in found] == [record.to_json() for record in read(file)[0]]
+
+
+def test_another_file_with_the_same_ending_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.wandb").write_bytes(b"something else")
+    with pytest.raises(UnreadableLog, match="does not begin like"):
+        read(tmp_path / "a.wandb")
+
+
+def test_without_wandb_the_error_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.wandb").touch()
+    for name in [name for name in sys.modules if name.partition(".")[0] == "wandb"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    with pytest.raises(UnreadableLog, match=r"pip install 'collapse-lab\[trackers\]'"):
+        read(tmp_path / "a.wandb")
