@@ -24,6 +24,10 @@ class Complaints:
             logger.warning(message, *args, exc_info=exc_info)
 
 
+class _End:
+    """Put last: the thread ends when it gets here."""
+
+
 class Background(Generic[Item]):
     """Calls `handle` on every item put, in order; `idle` runs when `idle_after` seconds of quiet
     follow an item. A failure in either is told once and the thread goes on.
@@ -38,7 +42,7 @@ class Background(Generic[Item]):
     ) -> None:
         self._handle, self._idle, self._idle_after = handle, idle, idle_after
         self._complaints = Complaints()
-        self._queue: queue.SimpleQueue[Item | threading.Event | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Item | threading.Event | _End] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 
@@ -54,7 +58,7 @@ class Background(Generic[Item]):
 
     def close(self, timeout: float) -> bool:
         """Drains and ends the thread; False when it took too long."""
-        self._queue.put(None)
+        self._queue.put(_End())
         if threading.current_thread() is not self._thread:  # an item's handler may end the run
             self._thread.join(timeout)
         return not self._thread.is_alive()
@@ -68,7 +72,7 @@ class Background(Generic[Item]):
                 quiet_since_item = True
                 self._guarded(self._idle)
                 continue
-            if item is None:
+            if isinstance(item, _End):
                 return
             if isinstance(item, threading.Event):
                 item.set()

@@ -107,7 +107,8 @@ class Recorder:
     def _placed(self, row: Row) -> Row:
         """The row with its step settled: counted on, or joined to the newest step when late."""
         step = self._last_step + 1 if row.step is None else row.step
-        late = step < self._last_step and self._names_of_step.isdisjoint(row.values)
+        stated = self._names_of_step
+        late = step < self._last_step and bool(stated) and stated.isdisjoint(row.values)
         if late:
             note = f"logged for step {step} after step {self._last_step} had begun"
             notes = {**dict.fromkeys(row.values, note), **row.notes}

@@ -12,6 +12,7 @@ logged is written first.
 from __future__ import annotations
 
 import atexit
+import concurrent.futures.thread  # noqa: F401  sealing needs it, and cannot load it at exit
 import contextlib
 import os
 import re

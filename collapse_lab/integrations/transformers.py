@@ -26,7 +26,7 @@ else:
 logger = logging.getLogger("collapse_lab")
 
 NULL_NOTE = "null in the log: every value behind it was NaN, or there was none"
-FILTER_NOTE = "not the loss itself: logging_nan_inf_filter puts an average in the place of a NaN"
+FILTER_NOTE = "perhaps not the loss: logging_nan_inf_filter puts an average in the place of a NaN"
 
 
 class CollapseCallback(TrainerCallback):
