@@ -61,6 +61,7 @@ class CsvTable:
         self._path = path
         self._first: dict[str, str] = {}
         self._held: list[dict[str, str]] = []
+        self._fields = FieldReader(TABLE_STEP_KEYS)
         self._read = 0
         self._start()
 
@@ -77,7 +78,8 @@ class CsvTable:
 
     def close(self) -> list[Row]:
         rows = self._add(self._table.close(self._tail.rest()))
-        return rows + (self._decide(None) if self._held else [])
+        rows += self._decide(None) if self._held else []
+        return [row for row in rows if row.step is not None or not self._fields.has_step]
 
     def _start(self) -> None:
         """Reads from the top, for the first time or again."""

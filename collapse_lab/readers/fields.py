@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from collapse_lab.readers.base import Row, number
 
-STEP_KEYS = (
+SYNONYMS = (
     "step",
     "global_step",
     "_step",
@@ -24,6 +24,11 @@ STEP_KEYS = (
     "trainer_step",
     "train_step",
     "train/step",
+)
+"""Names of the training step; lines of one log may use several of them."""
+
+STEP_KEYS = (
+    *SYNONYMS,
     "system/step",  # ROLL
     "progress/batch",  # tinker-cookbook
     "iteration",
@@ -87,14 +92,20 @@ class FieldReader:
         step = None if step_key is None else to_step(fields[step_key])
         return Row(step, values, time, notes, run)
 
+    @property
+    def has_step(self) -> bool:
+        """Whether a step has been seen."""
+        return self._step_key is not None
+
     def _find_step(self, fields: Mapping[str, Any]) -> str | None:
+        known = self._step_key
         candidates = step_candidates(fields, self._step_keys)
-        if self._step_key in candidates:
-            candidates = [self._step_key, *candidates]
+        if known is not None:
+            same = _normal(known) in SYNONYMS
+            candidates = [key for key in candidates if same and _normal(key) in SYNONYMS]
+            candidates = [known, *candidates] if known in fields else candidates
         found = next((key for key in candidates if to_step(fields[key]) is not None), None)
-        if found is None or (self._step_key and _normal(found) == "epoch" != self._step_key):
-            return None
-        self._step_key = self._step_key or found
+        self._step_key = known or found
         return found
 
 

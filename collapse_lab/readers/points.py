@@ -25,7 +25,8 @@ class Gatherer:
 
     Keys of one run may be written out of step with each other (a loss after the next step's
     reward), so only a key that goes back itself says that the run was resumed. A key stated twice
-    at a step makes two rows: both were observed.
+    at a step makes two rows: both were observed. But a key restated with its value beside others
+    (an epoch, with the summary at the end) tells nothing new.
     """
 
     def __init__(self) -> None:
@@ -44,7 +45,13 @@ class Gatherer:
             self._last[point.run, point.key] = point.step
             place = (order.setdefault(point.run, len(order)), attempt, point.step)
             _put(table.setdefault(place, []), point)
-        return [row for place in sorted(table) for row in table[place]]
+        return [row for place in sorted(table) for row in _observations(table[place])]
+
+
+def _observations(rows: list[Row]) -> list[Row]:
+    """The rows of a step without those that repeat a part of the first."""
+    first = rows[0].values.items()
+    return [rows[0], *(row for row in rows[1:] if not row.values.items() < first)]
 
 
 def _put(rows: list[Row], point: Point) -> None:

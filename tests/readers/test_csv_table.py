@@ -142,6 +142,13 @@ def test_a_last_row_cut_short_keeps_its_whole_cells(tmp_path: Path) -> None:
     assert records[1].values == {"loss/total": 0.4, "kl/ref": 0.2}
 
 
+def test_a_last_row_cut_before_its_step_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("episodes,loss,training_iteration\n7,0.5,1\n8,0.4,2\n9,0.")
+    records, _ = read(path)
+    assert [record.step for record in records] == [1, 2]
+
+
 def test_a_quoted_cell_may_hold_a_line_break(tmp_path: Path) -> None:
     records, _ = read(table(tmp_path / "a.csv", "step,config,loss", '1,"{', 'a: 1}",0.5'))
     assert numbers(records) == [(1, {"loss/total": 0.5})]

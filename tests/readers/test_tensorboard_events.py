@@ -16,9 +16,9 @@ from collapse_lab.records import NEW_RUN, RESTART, Record
 
 pytest.importorskip("tensorboard", reason="needs TensorBoard")
 
-from tensorboard.compat.proto.event_pb2 import Event
-from tensorboard.compat.proto.summary_pb2 import Summary
-from tensorboard.compat.proto.types_pb2 import DT_FLOAT, DT_STRING
+from tensorboard.compat.proto.event_pb2 import Event  # pyright: ignore
+from tensorboard.compat.proto.summary_pb2 import Summary  # pyright: ignore
+from tensorboard.compat.proto.types_pb2 import DT_FLOAT, DT_STRING  # pyright: ignore
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 Scalar = tuple[int, str, float]
@@ -78,6 +78,12 @@ def test_episodes_that_end_at_the_same_step_are_records_of_their_own(tmp_path: P
     records, log = read(file)
     assert [record.step for record in records] == [5, 5, 9]
     assert log.framework == "cleanrl"
+
+
+def test_a_value_restated_with_the_final_summary_is_no_record(tmp_path: Path) -> None:
+    file = write(tmp_path, (5, "loss", 1), (5, "epoch", 2), (5, "runtime", 60), (5, "epoch", 2))
+    records, _ = read(file)
+    assert numbers(records) == [(5, {"loss/total": 1.0, "time/epoch": 2.0, "runtime": 60.0})]
 
 
 def test_files_of_a_folder_go_on_and_sub_folders_are_runs(tmp_path: Path) -> None:
