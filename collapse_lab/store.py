@@ -42,7 +42,7 @@ class RunWriter:
         self.folder.mkdir(parents=True, exist_ok=True)
         old = read_meta(self.folder)
         owner = old.get("pid")
-        if old.get("state") == "running" and owner != os.getpid() and _alive(owner, old):
+        if old.get("state") == "running" and owner != os.getpid() and writer_lives(old):
             raise FileExistsError(
                 f"{self.folder} is being written by process {owner}; choose another run name"
             )
@@ -220,8 +220,9 @@ def _alarms(path: Path) -> Iterator[Alarm]:
                 continue
 
 
-def _alive(pid: Any, meta: Mapping[str, Any]) -> bool:
-    """Whether the recorded writer still runs here; on another host we cannot know and say no."""
+def writer_lives(meta: Mapping[str, Any]) -> bool:
+    """Whether the writer named in run.json runs here; on another host we cannot know and say no."""
+    pid = meta.get("pid")
     if not isinstance(pid, int) or meta.get("host") != os.uname().nodename:
         return False
     try:

@@ -1,0 +1,218 @@
+"""Alarms -> notices: what is worth sending to whom, and sending it without holding anybody up.
+
+Each target has a thread of its own. A notice that repeats what was just said is held back, a run
+sends a bounded number, and an alert is resolved when its signals have come back or the run ends.
+"""
+
+from __future__ import annotations
+
+import math
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from collapse_lab.alerts.sinks import Apprise, Hook, Notice, Refused, Sink, Webhook
+from collapse_lab.records import NEW_RUN, RESTART, SEVERITIES, Alarm, Record, Severity
+
+ATTEMPTS, FIRST_PAUSE = 4, 1.0
+"""Tries a notice, and seconds before the second; each further pause is twice the one before."""
+RECOVERED_RECORDS = 10
+"""Records in a row in which every signal of an alarm is back within its band."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A sink and the least severity that it is told of."""
+
+    sink: Sink
+    least: Severity = "alarm"
+
+
+def targets(
+    alerts: Sequence[str], hooks: Sequence[str], webhooks: Sequence[str], least: Severity
+) -> list[Target]:
+    """Targets as the command line names them: `[SEVERITY=]URL-or-command`, else from `least` on.
+
+    Raises ValueError for one that can never work.
+    """
+    kinds = ((Apprise, alerts), (Hook, hooks), (Webhook, webhooks))
+    return [
+        Target(kind(specification), severity)
+        for kind, given in kinds
+        for severity, specification in (_with_severity(text, least) for text in given)
+    ]
+
+
+def _with_severity(text: str, least: Severity) -> tuple[Severity, str]:
+    """
+    >>> _with_severity("critical=./page.sh", "alarm"), _with_severity("json://host", "alarm")
+    (('critical', './page.sh'), ('alarm', 'json://host'))
+    """
+    for severity in SEVERITIES:
+        if text.startswith(f"{severity}="):
+            return severity, text.partition("=")[2]
+    return least, text
+
+
+@dataclass(slots=True)
+class _Firing:
+    """An alert that has not been resolved; `sent` is when it was last told, on the clock."""
+
+    notice: Notice
+    sent: float
+    calm: int = 0
+
+
+class Dispatcher:
+    """Of one run, whose folder is `run`.
+
+    A detector that repeats itself within `cooldown` seconds is not told again unless it has
+    become more severe; a target gets at most `most` alerts. `complain` gets one line about a
+    target that failed for good. `clock` gives unix seconds.
+    """
+
+    def __init__(
+        self,
+        targets: Iterable[Target],
+        run: str,
+        *,
+        cooldown: float = 600.0,
+        most: int = 50,
+        complain: Callable[[str], None] = lambda line: None,
+        clock: Callable[[], float] = time.time,
+        first_pause: float = FIRST_PAUSE,
+    ) -> None:
+        self._run = run
+        self._cooldown = cooldown
+        self._clock = clock
+        self._workers = [_Worker(target, most, complain, first_pause) for target in targets]
+        self._firing: dict[str, _Firing] = {}
+
+    def recall(self, alarms: Iterable[Alarm]) -> None:
+        """Takes note of what was sent before a restart, without sending it again."""
+        for alarm in alarms:
+            notice = self._notice(alarm)
+            self._firing[alarm.detector] = _Firing(notice, self._clock())
+            for worker in self._workers:
+                worker.recall(notice)
+
+    def alarm(self, alarm: Alarm) -> None:
+        """Sends an alarm to the targets that want it, unless it is a repetition."""
+        now, known = self._clock(), self._firing.get(alarm.detector)
+        if known and not _worse(alarm, known.notice.alarm) and now - known.sent < self._cooldown:
+            return
+        notice = self._notice(alarm)
+        if known:
+            notice = replace(notice, started=known.notice.started)
+        self._firing[alarm.detector] = _Firing(notice, now)
+        self._send(notice)
+
+    def record(self, record: Record) -> None:
+        """Resolves the alerts whose signals have been back for long enough, and, when the run was
+        restarted from a checkpoint, all."""
+        if RESTART in record.notes or NEW_RUN in record.notes:
+            self.resolve()
+        for detector, firing in list(self._firing.items()):
+            firing.calm = firing.calm + 1 if _back(firing.notice.alarm, record) else 0
+            if firing.calm >= RECOVERED_RECORDS:
+                del self._firing[detector]
+                self._send(replace(firing.notice, status="resolved", ended=self._clock()))
+
+    def resolve(self) -> None:
+        """Resolves everything that still fires: the run has ended or begins anew."""
+        for firing in self._firing.values():
+            self._send(replace(firing.notice, status="resolved", ended=self._clock()))
+        self._firing.clear()
+
+    def close(self, seconds: float) -> bool:
+        """Waits for what is under way; False when that took longer."""
+        end = time.monotonic() + seconds
+        for worker in self._workers:
+            worker.close()
+        return all(worker.join(end - time.monotonic()) for worker in self._workers)
+
+    def _notice(self, alarm: Alarm) -> Notice:
+        return Notice(alarm, self._run, started=self._clock())
+
+    def _send(self, notice: Notice) -> None:
+        for worker in self._workers:
+            worker.put(notice)
+
+
+class _Worker:
+    """Sends to one target, in order, on a thread of its own."""
+
+    def __init__(
+        self, target: Target, most: int, complain: Callable[[str], None], first_pause: float
+    ) -> None:
+        self._target, self._most = target, most
+        self._complain, self._first_pause = complain, first_pause
+        self._sent = 0
+        self._queue: queue.SimpleQueue[Notice | None] = queue.SimpleQueue()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._work, name=target.sink.name, daemon=True)
+        self._thread.start()
+
+    def recall(self, notice: Notice) -> None:
+        """Counts a notice that was sent before a restart."""
+        self._sent += self._wants(notice)
+
+    def put(self, notice: Notice) -> None:
+        """Queues a notice that this target wants and has not had too many of."""
+        if not self._wants(notice) or (notice.status == "firing" and self._sent >= self._most):
+            return
+        if notice.status == "firing":
+            self._sent += 1
+            if self._sent == self._most:
+                remark = f"This is alert {self._most} of this run and the last one sent."
+                notice = replace(notice, remark=remark)
+        self._queue.put(notice)
+
+    def close(self) -> None:
+        """Takes no more; what is queued is still sent, without long pauses between tries."""
+        self._closing.set()
+        self._queue.put(None)
+
+    def join(self, seconds: float) -> bool:
+        self._thread.join(max(0.0, seconds))
+        return not self._thread.is_alive()
+
+    def _wants(self, notice: Notice) -> bool:
+        severe = SEVERITIES.index(notice.alarm.severity) >= SEVERITIES.index(self._target.least)
+        return severe and (notice.status == "firing" or self._target.sink.tells_of_recovery)
+
+    def _work(self) -> None:
+        while (notice := self._queue.get()) is not None:
+            self._deliver(notice)
+
+    def _deliver(self, notice: Notice) -> None:
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                self._target.sink.send(notice)
+                return
+            except Exception as error:
+                # once the run has ended there is little time, so the pauses are cut short
+                last = attempt == ATTEMPTS or isinstance(error, Refused)
+                if last:
+                    self._complain(
+                        f"{self._target.sink.name} was not told of the {notice.alarm.severity} at "
+                        f"step {notice.alarm.step}: {error}"
+                    )
+                    return
+            self._closing.wait(self._first_pause * 2 ** (attempt - 1))
+
+
+def _worse(alarm: Alarm, than: Alarm) -> bool:
+    return SEVERITIES.index(alarm.severity) > SEVERITIES.index(than.severity)
+
+
+def _back(alarm: Alarm, record: Record) -> bool:
+    """Whether every signal of the alarm is a number within its healthy band in this record."""
+    values = [record.values.get(part.signal, math.nan) for part in alarm.evidence]
+    bands = [(part.low, part.high) for part in alarm.evidence]
+    return bool(values) and all(
+        low <= value <= high and math.isfinite(value)
+        for value, (low, high) in zip(values, bands, strict=True)
+    )

@@ -1,0 +1,25 @@
+"""The command line. Stable: scripts of others rely on its names, exit codes and JSON.
+
+What a command needs is imported inside it, so that `collapse-lab --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import click
+
+from collapse_lab import __version__
+from collapse_lab.cli.listing import runs
+from collapse_lab.cli.playing import demo
+from collapse_lab.cli.reading import label, replay
+from collapse_lab.cli.watching import watch
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="collapse-lab")
+def main() -> None:
+    """Tells when an RL post-training run turns for the worse: live around a command, live beside
+    a growing log, or after the fact."""
+
+
+for command in (demo, watch, replay, label, runs):
+    main.add_command(command)

@@ -1,0 +1,195 @@
+"""`collapse-lab replay` and `collapse-lab label`: finished logs and runs."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from collapse_lab.records import NEW_RUN, SEVERITIES, Alarm, Record, Severity
+
+if TYPE_CHECKING:
+    from collapse_lab.readers.reader import Log
+
+ALARMED, UNREADABLE = 3, 2
+MOST_WATCHES = 3
+
+PATHS = click.argument(
+    "paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH..."
+)
+
+
+@click.command()
+@PATHS
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a log, a line each.")
+@click.option(
+    "--fail-on",
+    type=click.Choice(SEVERITIES),
+    help="Exit with 3 when a log raises an alarm of this severity or worse.",
+)
+@click.option(
+    "--planned-steps",
+    type=click.IntRange(min=1),
+    help="Training steps that the runs were planned for, when known: detectors are then a little "
+    "faster at the same rate of false alarms.",
+)
+def replay(
+    paths: tuple[Path, ...], as_json: bool, fail_on: Severity | None, planned_steps: int | None
+) -> None:
+    """Runs the detectors over finished logs and run folders, as if they were live.
+
+    PATH is a log of any known format (the console output or the metrics file of a trainer, an
+    event folder, an experiment tracker's store) or a run folder. What cannot be read is reported
+    on standard error; the other paths are still processed.
+
+    Exit code: 0, 2 when a path could not be read, 3 as --fail-on says.
+    """
+    from collapse_lab.detectors.panel import Panel
+    from collapse_lab.watch import detect
+
+    code = 0
+    for path, records, log in _logs(paths):
+        if log is None:
+            code = UNREADABLE
+            continue
+        replayed = Replayed(path, log)
+        for record, alarms in detect(records, lambda: Panel(planned_steps=planned_steps)):
+            replayed.add(record, alarms)
+        click.echo(json.dumps(replayed.to_dict()) if as_json else replayed.to_text())
+        if code == 0 and fail_on and any(_reaches(alarm, fail_on) for _, alarm in replayed.alarms):
+            code = ALARMED
+    sys.exit(code)
+
+
+@click.command()
+@PATHS
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a run, a line each.")
+def label(paths: tuple[Path, ...], as_json: bool) -> None:
+    """Says after the fact whether a run collapsed, how, and when.
+
+    The onset is the step where the fall began, the crossing the step where half of what had been
+    gained was lost. A log that holds several runs gets a line for each.
+
+    Exit code: 0, or 2 when a path could not be read.
+    """
+    from collapse_lab.labels import label_run
+
+    code = 0
+    for path, records, log in _logs(paths):
+        if log is None:
+            code = UNREADABLE
+            continue
+        for run, part in _runs(records):
+            found = label_run(part)
+            named = {"run": run} if run else {}
+            if as_json:
+                facts = {"class": found.kind, "onset": found.onset, "cross": found.cross}
+                click.echo(json.dumps({"path": os.fspath(path), **named, **facts}))
+            else:
+                when = "" if found.onset is None else f"onset {found.onset}, crossed {found.cross}"
+                name = f"{path} [{run}]" if run else str(path)
+                click.echo(f"{found.kind:<17} {when:<28} {name}")
+    sys.exit(code)
+
+
+@dataclass(slots=True)
+class Replayed:
+    """What a replay has seen of one log; alarms with the name of their run, "" for the only one."""
+
+    path: Path
+    log: Log
+    alarms: list[tuple[str, Alarm]] = field(default_factory=list[tuple[str, Alarm]])
+    steps: set[tuple[str, int]] = field(default_factory=set[tuple[str, int]])
+    names: set[str] = field(default_factory=set[str])
+    _run: str = ""
+
+    def add(self, record: Record, alarms: list[Alarm]) -> None:
+        """One step of the replay."""
+        self._run = record.notes.get(NEW_RUN, self._run)
+        self.steps.add((self._run, record.step))
+        self.names |= record.values.keys()
+        self.alarms += [(self._run, alarm) for alarm in alarms]
+
+    def signals(self) -> list[str]:
+        """Names of the vocabulary that the log holds."""
+        from collapse_lab.signals import known
+
+        return sorted(filter(known, self.names))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON of house.md."""
+        return {
+            "path": os.fspath(self.path),
+            "format": self.log.format,
+            "framework": self.log.framework,
+            "steps": len(self.steps),
+            "signals": self.signals(),
+            "unmapped": self.log.unmapped,
+            "alarms": [
+                alarm.to_dict() | ({"run": run} if run else {}) for run, alarm in self.alarms
+            ],
+        }
+
+    def to_text(self) -> str:
+        """A paragraph; of mere watches only the first few."""
+        from collapse_lab.alerts import block
+
+        numbers = [step for _, step in self.steps]
+        span = f"{len(numbers)} steps" + (f" ({min(numbers)}-{max(numbers)})" if numbers else "")
+        kind, framework = str(self.log.format), self.log.framework
+        if framework not in kind:
+            kind += f" of {framework}"
+        lines = [f"{self.path}: {kind}, {span}, {len(self.signals())} known signals"]
+        serious = [(run, alarm) for run, alarm in self.alarms if alarm.severity != "watch"]
+        watches = [(run, alarm) for run, alarm in self.alarms if alarm.severity == "watch"]
+        shown = sorted(serious + watches[:MOST_WATCHES], key=lambda pair: self.alarms.index(pair))
+        lines += [f"  {_line(run, alarm)}" for run, alarm in shown]
+        if len(watches) > MOST_WATCHES:
+            lines.append(f"  {'watch':<8}  and {len(watches) - MOST_WATCHES} more (--json has all)")
+        if serious:
+            lines += [
+                "",
+                *(f"  {line}" for line in block(serious[0][1], str(self.path)).split("\n")),
+            ]
+        if not self.alarms:
+            lines.append("  no alarm")
+        return "\n".join(lines)
+
+
+def _line(run: str, alarm: Alarm) -> str:
+    where = f" [{run}]" if run else ""
+    return f"{alarm.severity:<8}  step {alarm.step:<6} {alarm.detector}{where}: {alarm.message}"
+
+
+def _logs(paths: Sequence[Path]) -> Iterator[tuple[Path, list[Record], Log | None]]:
+    """Every path with its records; one that cannot be read is reported, its log is None."""
+    from collapse_lab.readers.reader import read
+
+    for path in paths:
+        try:
+            records, log = read(path)
+        except (OSError, ValueError, ImportError) as error:
+            click.echo(f"collapse-lab: {error}", err=True)
+            yield path, [], None
+        else:
+            yield path, records, log
+
+
+def _runs(records: Sequence[Record]) -> Iterator[tuple[str, Sequence[Record]]]:
+    """The runs that one log holds, with their names."""
+    starts = [index for index, record in enumerate(records) if NEW_RUN in record.notes]
+    bounds = sorted({0, *starts, len(records)}) if records else [0, 0]
+    for start, end in itertools.pairwise(bounds):
+        name = records[start].notes.get(NEW_RUN, "") if records else ""
+        yield name, records[start:end]
+
+
+def _reaches(alarm: Alarm, least: Severity) -> bool:
+    return SEVERITIES.index(alarm.severity) >= SEVERITIES.index(least)

@@ -1,0 +1,35 @@
+"""`collapse-lab watch`: records in, alarms out, while the run is still going on.
+
+Two processes stand around a watched command. The *relay* is what the shell waits for: it starts
+the command, copies its output, forwards signals and keeps its exit code, and it holds no numpy,
+no detector and no network. The *observer* reads a copy of the output, stores, judges and alerts.
+Either may be killed: the relay goes on without the observer, and the observer takes the relay's
+place, so that the command never writes into a terminal or a pipe that has died.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol
+
+from collapse_lab.records import NEW_RUN, Alarm, Record
+
+
+class Judge(Protocol):
+    """What `collapse_lab.detectors.panel.Panel` is to us."""
+
+    def update(self, record: Record) -> list[Alarm]: ...
+
+
+def detect(
+    records: Iterable[Record], make_panel: Callable[[], Judge]
+) -> Iterator[tuple[Record, list[Alarm]]]:
+    """Every record with the alarms that it raises: live and replay are this one generator.
+
+    The panel is made at the first record and anew when another run begins in the same log.
+    """
+    panel: Judge | None = None
+    for record in records:
+        if panel is None or NEW_RUN in record.notes:
+            panel = make_panel()
+        yield record, panel.update(record)

@@ -1,0 +1,176 @@
+"""The watched command: started unchanged, on a pseudo-terminal where it would have had a terminal.
+
+Each of its three standard streams that is a terminal stays one; the others stay what they are:
+standard input is handed down untouched, output goes through a pipe of its own. So a progress bar
+still sees a terminal of the right size, and a redirected stream is byte for byte what the
+command wrote.
+
+The command leads its own process group (its own session on a pseudo-terminal). What a person or
+a scheduler sends to us or to our group therefore reaches it once: through us.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import pty
+import signal
+import struct
+import subprocess
+import termios
+import tty
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+STDOUT, STDERR = 1, 2
+_WINDOW = struct.Struct("HHHH")
+
+
+@dataclass(slots=True)
+class Streams:
+    """Our ends and the command's ends of its standard streams, made before it is started.
+
+    `sources` maps each descriptor that we read to the one of ours that it is copied to.
+    """
+
+    sources: dict[int, int] = field(default_factory=dict[int, int])
+    theirs: dict[int, int | None] = field(default_factory=dict[int, int | None])
+    terminal: Terminal | None = None
+
+    @classmethod
+    def like_ours(cls) -> Streams:
+        """Mirrors which of our standard streams are terminals."""
+        streams = cls()
+        terminals = [number for number in (STDOUT, STDERR, 0) if os.isatty(number)]
+        if terminals:
+            streams.terminal = Terminal(outer=terminals[0], typed=0 in terminals)
+            streams.sources[streams.terminal.master] = terminals[0]
+        for number in (0, STDOUT, STDERR):
+            if number in terminals and streams.terminal:
+                streams.theirs[number] = streams.terminal.slave
+            elif number == 0:
+                streams.theirs[number] = None
+            else:
+                reading, writing = os.pipe()
+                streams.sources[reading] = number
+                streams.theirs[number] = writing
+        return streams
+
+    def close_theirs(self) -> None:
+        """Closes the command's ends on our side, so that the end of its output is seen."""
+        for descriptor in {end for end in self.theirs.values() if end is not None}:
+            os.close(descriptor)
+        self.theirs.clear()
+
+
+class Terminal:
+    """A pseudo-terminal between the command and the terminal that we were started on.
+
+    Only one of the two may translate what is typed and what is printed. In the foreground with a
+    keyboard that is the inner one: the outer is set raw, and Ctrl-C is a byte that becomes a
+    signal on the command's own terminal. Otherwise the outer one keeps its settings, and the
+    inner one passes output through as it is.
+    """
+
+    def __init__(self, outer: int, typed: bool) -> None:
+        self.outer = outer
+        self.master, self.slave = pty.openpty()
+        self._settings = termios.tcgetattr(outer)
+        self._raw = typed and _in_foreground()
+        inner = termios.tcgetattr(outer)
+        if not self._raw:
+            inner[1] &= ~termios.OPOST
+        termios.tcsetattr(self.slave, termios.TCSANOW, inner)
+        self.resize()
+
+    @property
+    def reads_keyboard(self) -> bool:
+        """Whether what is typed is ours to pass on; never while we are in the background."""
+        return self._raw and _in_foreground()
+
+    def resize(self) -> None:
+        """Gives the inner terminal the outer one's size; the kernel tells the command."""
+        size = fcntl.ioctl(self.outer, termios.TIOCGWINSZ, bytes(_WINDOW.size))
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, size)
+
+    def enter(self) -> None:
+        """Takes over the outer terminal: its size, and raw input if that is how we run."""
+        self.resize()
+        if self.reads_keyboard:
+            tty.setraw(self.outer, termios.TCSADRAIN)
+
+    def leave(self) -> None:
+        """Gives the outer terminal back, unless we are in the background and it is not ours."""
+        if self.reads_keyboard:
+            self.restore()
+
+    def restore(self) -> None:
+        """Gives the outer terminal its settings back, whoever has it now."""
+        if self._raw:
+            termios.tcsetattr(self.outer, termios.TCSADRAIN, self._settings)
+
+    def suspends(self, typed: bytes) -> bool:
+        """Whether these bytes hold a Ctrl-Z that would suspend.
+
+        The command leads a session of its own, where the kernel ignores it: it is left to us.
+        """
+        local, special = (termios.tcgetattr(self.master)[index] for index in (3, 6))
+        return bool(local & termios.ISIG) and special[termios.VSUSP] in typed
+
+
+class Child:
+    """The running command."""
+
+    def __init__(
+        self, command: Sequence[str], streams: Streams, environment: Mapping[str, str]
+    ) -> None:
+        """Raises OSError when the command cannot be started."""
+        terminal = streams.terminal
+        self._process = subprocess.Popen(
+            list(command),
+            stdin=streams.theirs[0],
+            stdout=streams.theirs[STDOUT],
+            stderr=streams.theirs[STDERR],
+            env=dict(environment),
+            close_fds=False,  # ours close themselves; those that the command inherits are its own
+            start_new_session=terminal is not None,
+            process_group=None if terminal else 0,
+            preexec_fn=(lambda: _control(terminal.slave)) if terminal else None,
+        )
+        self.pid = self._process.pid
+        self._stop = signal.SIGSTOP if terminal else signal.SIGTSTP
+        streams.close_theirs()
+
+    def poll(self) -> int | None:
+        """The exit code as a shell gives it (128 + n for signal n), None while it runs."""
+        code = self._process.poll()
+        return 128 - code if code is not None and code < 0 else code
+
+    def send(self, number: int) -> None:
+        """Sends a signal to the command's process group; nothing when it has ended."""
+        if self._process.returncode is None:
+            signal_group(self.pid, number)
+
+    def suspend(self) -> None:
+        """Stops the command's process group, as Ctrl-Z would."""
+        self.send(self._stop)
+
+
+def signal_group(group: int, number: int) -> None:
+    """Sends a signal to a process group that may have ended."""
+    # macOS says PermissionError of a group of which only a zombie is left
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, number)
+
+
+def _in_foreground() -> bool:
+    try:
+        return os.tcgetpgrp(0) == os.getpgrp()
+    except OSError:  # the terminal is gone, or is not our session's
+        return False
+
+
+def _control(slave: int) -> None:
+    """In the new session, between fork and exec: makes the pseudo-terminal its own."""
+    fcntl.ioctl(slave, termios.TIOCSCTTY, 0)

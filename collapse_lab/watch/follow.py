@@ -1,0 +1,109 @@
+"""`--follow`: a log that somebody else writes, watched as it grows."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from collapse_lab.readers.base import UnreadableLog
+from collapse_lab.readers.reader import Log
+from collapse_lab.records import Record
+from collapse_lab.watch.plan import Plan
+from collapse_lab.watch.session import Session
+from collapse_lab.watch.status import Status
+
+QUIET_SECONDS = 5.0
+"""A step is complete when the next one begins, or when the log said nothing for this long."""
+LOOK_EVERY = 1.0
+
+
+def watch_log(path: Path, plan: Plan) -> None:
+    """Until Ctrl-C or SIGTERM. Raises what `Session` raises."""
+    status, stop = Status(sys.stderr), threading.Event()
+    session = Session(plan, FollowOrders(status))
+
+    def end(number: int, frame: object) -> None:
+        signal.signal(number, signal.SIG_DFL)  # the second time it means at once
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
+    records = follow(path, session.past, stop, session.learn, status.say)
+    session.run(_shown(records, plan.folder.name, status))
+    status.close()
+    session.finish("finished", None)
+
+
+class FollowOrders:
+    """`Orders` where there is no command: the command line refuses actions that would need one."""
+
+    def __init__(self, status: Status) -> None:
+        self.say = status.say
+
+    def signal(self, number: int) -> None:
+        raise NotImplementedError
+
+    def stop(self, grace: float, patient: bool) -> None:
+        raise NotImplementedError
+
+
+def follow(
+    path: Path,
+    stored: Sequence[Record],
+    stop: threading.Event,
+    learn: Callable[..., None],
+    say: Callable[[str], None],
+    look_every: float = LOOK_EVERY,
+) -> Iterator[Record]:
+    """Waits for the log to exist and to be recognised, then yields its records until `stop`.
+
+    `stored` are records that an earlier watch of the same log has kept: they are not repeated.
+    """
+    known = {_content(record) for record in stored}
+    log = _opened(path, stop, say, look_every)
+    if log is None:
+        return
+    learn(framework=log.framework, format=log.format)
+    heard = time.monotonic()
+    while not stop.is_set():
+        records = log.new()
+        if records:
+            heard = time.monotonic()
+        elif time.monotonic() - heard > QUIET_SECONDS:
+            records = log.flush()
+        yield from (record for record in records if _content(record) not in known)
+        stop.wait(look_every)
+    yield from (record for record in log.close() if _content(record) not in known)
+
+
+def _opened(
+    path: Path, stop: threading.Event, say: Callable[[str], None], look_every: float
+) -> Log | None:
+    said = ""
+    while not stop.is_set():
+        try:
+            return Log(path)
+        except FileNotFoundError:
+            waiting = f"collapse-lab: waiting for {path} to appear"
+        except UnreadableLog:
+            waiting = f"collapse-lab: waiting for {path} to hold metrics in a known format"
+        if waiting != said:
+            said = waiting
+            say(waiting)
+        stop.wait(look_every)
+    return None
+
+
+def _shown(records: Iterator[Record], run: str, status: Status) -> Iterator[Record]:
+    for record in records:
+        status.show(f"collapse-lab {run}: step {record.step}")
+        yield record
+
+
+def _content(record: Record) -> tuple[int, str]:
+    """Equal for the same observation read again; NaN is equal to itself here."""
+    return record.step, repr(sorted(record.values.items()))
