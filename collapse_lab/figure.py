@@ -1,8 +1,9 @@
 """An alarm as one picture: small multiples in SVG, written by hand so that it needs no library.
 
 One panel a signal over the same steps. A panel shows the series, the band that a healthy step
-was expected in, the interval in which the change began, the alarm, and a mark wherever the run
-logged NaN or infinity. Steps that log nothing leave a gap.
+was expected in, how long this signal had been off its course, the interval in which the change as
+a whole began, the alarm, earlier notices as thin lines, and a mark wherever the run logged NaN or
+infinity. Steps that log nothing leave a gap.
 """
 
 from __future__ import annotations
@@ -14,16 +15,23 @@ from html import escape
 from collapse_lab.records import Alarm, Evidence, Record
 from collapse_lab.signals import SIGNALS
 
-WIDTH, PANEL, GAP, LEFT, RIGHT, TOP, BOTTOM = 880, 84, 26, 76, 16, 66, 34
+WIDTH, PANEL, GAP, LEFT, RIGHT, TOP, BOTTOM = 880, 84, 26, 76, 16, 66, 20
 INK, FAINT, LINE, BAND, SINCE, ALARM, HEALTHY = (
-    "#1f2933", "#6b7280", "#1d4ed8", "#dbe4f0", "#fde68a", "#c81e1e", "#15803d",
+    "#1f2933", "#6b7280", "#1d4ed8", "#dbe4f0", "#fcd34d", "#c81e1e", "#15803d",
 )  # fmt: skip
+OFF_COURSE, NOTICE = "#fef3c7", "#d97706"
 
 
-def draw(records: Sequence[Record], alarm: Alarm, title: str, panels: int = 6) -> str:
+def draw(
+    records: Sequence[Record],
+    alarm: Alarm,
+    title: str,
+    earlier: Sequence[Alarm] = (),
+    panels: int = 6,
+) -> str:
     """An SVG document: the reward, then the signals that raised the alarm, strongest first.
 
-    Raises ValueError without records.
+    `earlier` are notices that came before this alarm. Raises ValueError without records.
     """
     evidence = {part.signal: part for part in alarm.evidence}
     names = [
@@ -39,12 +47,12 @@ def draw(records: Sequence[Record], alarm: Alarm, title: str, panels: int = 6) -
         f'font-family="system-ui, sans-serif" font-size="12" fill="{INK}">',
         f'<rect width="{WIDTH}" height="{height}" fill="white"/>',
         f'<text x="{LEFT}" y="24" font-size="15" font-weight="600">{escape(title)}</text>',
-        _legend(alarm),
+        _legend(alarm, earlier),
     ]
     for row, name in enumerate(names):
         top = TOP + row * (PANEL + GAP) + 16
-        parts += _panel(name, records, evidence.get(name), alarm, scale, top)
-    parts += _steps(scale, height - BOTTOM + 8)
+        parts += _panel(name, records, evidence.get(name), alarm, earlier, scale, top)
+    parts += _steps(scale, height - BOTTOM + 6)
     return "\n".join([*parts, "</svg>\n"])
 
 
@@ -64,6 +72,7 @@ def _panel(
     records: Sequence[Record],
     expected: Evidence | None,
     alarm: Alarm,
+    earlier: Sequence[Alarm],
     x: _Scale,
     top: float,
 ) -> list[str]:
@@ -72,7 +81,7 @@ def _panel(
     shown = [value for value in [*(v for _, v in series), *bounds] if math.isfinite(value)]
     signal = SIGNALS.get(name)
     # a log axis needs positive numbers; the signal's own transform says where it reads better
-    log = signal is not None and signal.transform == "log" and all(value > 0 for value in shown)
+    log = signal is not None and signal.transform == "log" and min(shown, default=0) > 0
     y, ticks = _vertical(shown or [0.0], log, top)
     bottom = top + PANEL
     low, high = (x(step) for step in alarm.since_interval)
@@ -83,15 +92,13 @@ def _panel(
         f'<tspan fill="{FAINT}">{escape(signal.meaning if signal else "")}</tspan></text>',
     ]
     if expected:
+        parts.append(_span(x(expected.since), x(alarm.step), top, OFF_COURSE))
         upper, lower = _place(y, expected.high, log), _place(y, expected.low, log)
         parts.append(
             f'<rect x="{LEFT}" y="{upper}" width="{WIDTH - LEFT - RIGHT}" '
             f'height="{max(lower - upper, 1):.1f}" fill="{BAND}"/>'
         )
-    parts.append(
-        f'<rect x="{low}" y="{top}" width="{max(high - low, 2):.1f}" height="{PANEL}" '
-        f'fill="{SINCE}" opacity="0.7"/>'
-    )
+    parts.append(_span(low, high, top, SINCE))
     parts += [
         f'<text x="{LEFT - 6}" y="{_place(y, tick, log) + 4}" text-anchor="end" '
         f'fill="{FAINT}">{tick:.3g}</text>'
@@ -103,13 +110,14 @@ def _panel(
     )
     parts += [
         f'<text x="{x(step)}" y="{bottom - 3}" text-anchor="middle" font-weight="700" '
-        f'fill="{ALARM}">×<title>step {step}: {value}</title></text>'
+        f'fill="{ALARM}">&#215;<title>step {step}: {value}</title></text>'
         for step, value in series
         if not math.isfinite(value)
     ]
-    parts.append(_vertical_line(x(alarm.step), top, ALARM))
+    parts += [_line(x(notice.step), top, NOTICE, "1") for notice in earlier]
+    parts.append(_line(x(alarm.step), top, ALARM, "2"))
     if alarm.last_healthy_step is not None:
-        parts.append(_vertical_line(x(alarm.last_healthy_step), top, HEALTHY, dash="3 3"))
+        parts.append(_line(x(alarm.last_healthy_step), top, HEALTHY, "1.5", dash="3 3"))
     return parts
 
 
@@ -140,28 +148,38 @@ def _path(records: Sequence[Record], name: str, x: _Scale, y: _Scale, log: bool)
     return " ".join(commands)
 
 
-def _vertical_line(x: float, top: float, colour: str, dash: str = "none") -> str:
+def _line(x: float, top: float, colour: str, width: str, dash: str = "none") -> str:
     return (
         f'<line x1="{x}" x2="{x}" y1="{top}" y2="{top + PANEL}" stroke="{colour}" '
-        f'stroke-width="1.5" stroke-dasharray="{dash}"/>'
+        f'stroke-width="{width}" stroke-dasharray="{dash}"/>'
     )
 
 
-def _legend(alarm: Alarm) -> str:
+def _span(low: float, high: float, top: float, colour: str) -> str:
+    """Steps shaded over the whole panel; a single step is still seen."""
+    return (
+        f'<rect x="{low}" y="{top}" width="{max(high - low, 2):.1f}" height="{PANEL}" '
+        f'fill="{colour}" opacity="0.8"/>'
+    )
+
+
+def _legend(alarm: Alarm, earlier: Sequence[Alarm]) -> str:
     since = "-".join(str(step) for step in dict.fromkeys(alarm.since_interval))
-    items = [
-        (BAND, "expected of a healthy step"),
-        (SINCE, f"began (step {since})"),
-        (ALARM, f"{alarm.severity} (step {alarm.step})"),
-    ]
+    items = [(BAND, "expected"), (OFF_COURSE, "off its course"), (SINCE, f"began, step {since}")]
     if alarm.last_healthy_step is not None:
-        items.insert(1, (HEALTHY, f"last healthy step ({alarm.last_healthy_step})"))
+        items.append((HEALTHY, f"last healthy step, {alarm.last_healthy_step}"))
+    if earlier:
+        steps = ", ".join(str(notice.step) for notice in earlier)
+        items.append((NOTICE, f"{earlier[0].severity}, step {steps}"))
+    items.append((ALARM, f"{alarm.severity}, step {alarm.step}"))
     parts: list[str] = []
     left = float(LEFT)
     for colour, text in items:
-        parts.append(f'<rect x="{left}" y="37" width="10" height="10" fill="{colour}"/>')
-        parts.append(f'<text x="{left + 15}" y="46">{escape(text)}</text>')
-        left += 44 + 6.2 * len(text)
+        parts.append(
+            f'<rect x="{left}" y="37" width="10" height="10" fill="{colour}"/>'
+            f'<text x="{left + 15}" y="46">{escape(text)}</text>'
+        )
+        left = round(left + 34 + 6.3 * len(text), 1)
     return "\n".join(parts)
 
 
@@ -174,6 +192,9 @@ def _steps(x: _Scale, y: float) -> list[str]:
     start = math.ceil(x.low / distance) * distance
     ticks = range(int(start), int(x.high) + 1, distance)
     return [
-        f'<text x="{x(tick)}" y="{y}" text-anchor="middle" fill="{FAINT}">{tick}</text>'
-        for tick in ticks
+        f'<text x="{LEFT - 6}" y="{y}" text-anchor="end" fill="{FAINT}">step</text>',
+        *(
+            f'<text x="{x(tick)}" y="{y}" text-anchor="middle" fill="{FAINT}">{tick}</text>'
+            for tick in ticks
+        ),
     ]

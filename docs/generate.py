@@ -1,16 +1,21 @@
-"""Writes the pages of docs/ that are tables of the code: run it after changing a table.
+"""Writes the pages of docs/ that are tables of the code, and the README's picture.
 
-`tests/test_docs.py` fails while a page and the code differ.
+Run it (`make docs`) after changing a table; `tests/test_docs.py` fails while a page and the code
+differ.
 """
 
 from __future__ import annotations
 
+import inspect
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import click
 
+from collapse_lab import demo
 from collapse_lab.cli import main
+from collapse_lab.detectors.panel import DETECTORS
 from collapse_lab.readers import FILE_FORMATS, LINE_FORMATS
 from collapse_lab.readers.aliases import ALIASES
 from collapse_lab.signals import SIGNALS
@@ -55,7 +60,11 @@ def formats_page() -> str:
     """The log formats, then every framework's keys."""
     formats = {**LINE_FORMATS, **FILE_FORMATS}
     rows = [
-        (f"`{name}`", form.framework or "told by its keys", (form.__doc__ or "").splitlines()[0])
+        (
+            f"`{name}`",
+            form.framework or "told by its keys",
+            _first_line(sys.modules[form.__module__]),
+        )
         for name, form in formats.items()
     ]
     parts = [
@@ -92,11 +101,28 @@ def cli_page() -> str:
     return _page(parts)
 
 
+def detectors_page() -> str:
+    """Every detector of the panel, in its own words."""
+    parts = [
+        "# Detectors",
+        "What the panel of `collapse_lab/detectors/` is made of. What the alarm tier promises, its "
+        "assumption and the constants are in [detection.md](detection.md).",
+    ]
+    for name, kind in DETECTORS.items():
+        parts += [f"## {name}", inspect.getdoc(kind) or ""]
+    return _page(parts)
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "signals.md": signals_page,
     "formats.md": formats_page,
+    "detectors.md": detectors_page,
     "cli.md": cli_page,
 }
+
+
+def _first_line(thing: object) -> str:
+    return (inspect.getdoc(thing) or "").splitlines()[0]
 
 
 def _commands(
@@ -133,3 +159,5 @@ if __name__ == "__main__":
     for name, page in PAGES.items():
         (DOCS / name).write_text(page())
         print(f"docs/{name}")
+    (DOCS / "images").mkdir(exist_ok=True)
+    demo.run(True, DOCS / "images" / "collapse.svg", echo=lambda _: None)
