@@ -31,20 +31,21 @@ class _Bar:
 class Steps:
     """The step of each log of a program; `see` what stands between the logs, in order.
 
-    Where no bar tells, a step is the usual stride after the one before. So it is where the bar
-    is late: bars are drawn ten times a second at most. Without any bar the logs are counted.
+    Bars are drawn ten times a second at most, so the bar before a log may be late: a step is at
+    least the usual stride after the one before, and the bar behind the log puts `last` right.
+    Without bars the logs are counted.
     """
 
     def __init__(self) -> None:
         self.last = 0
         self._before = 0
-        self._stride = 1
+        self._stride = 0
         self._epoch = -math.inf
         self._bars: dict[int, _Bar] = {}
         self._total: int | None = None
         self._is_wiped = False
-        self._owed = 0
-        """Logs that came before the bar that is drawn behind them."""
+        self._owed: deque[bool] = deque()
+        """Logs whose bar has yet to be drawn behind them; True for a training log."""
 
     def see(self, text: str) -> None:
         """Notes the bars in a piece of the log."""
@@ -58,20 +59,17 @@ class Steps:
 
     def next(self, epoch: float = math.nan, stated: int | None = None) -> int:
         """Step of the training log that comes now, which may state its step or its epoch."""
-        restarts = epoch < self._epoch
+        if epoch < self._epoch:  # the process began anew
+            self.last = self._before = 0
+            self._total = None
         self._epoch = epoch
-        bar = self._choose(restarts)
-        waiting = self._take(bar)
-        if stated is not None:
-            step = stated
-        elif waiting is not None:
-            step = waiting
-        elif restarts:
-            step = max(bar.at, 1) if bar and bar.is_new else 1
-        else:
-            step = self.last + self._stride
-            if bar and bar.is_new:
-                step = max(step, bar.at)
+        bar = self._choose()
+        waiting = self._take(bar, is_training=True)
+        step = waiting if stated is None else stated
+        if step is None:
+            drawn = bar.at if bar and bar.is_new else 0
+            usual = self._stride or (self.last if bar and drawn <= self.last else 0)
+            step = max(drawn, self.last + max(usual, 1))
         for other in self._bars.values():
             other.is_new = False
         self._move(step)
@@ -82,7 +80,7 @@ class Steps:
         if epoch == self._epoch:
             return self.last
         bar = self._choose()
-        waiting = self._take(bar)
+        waiting = self._take(bar, is_training=False)
         return max(self.last, bar.at if bar else 0) if waiting is None else waiting
 
     def _move(self, step: int) -> None:
@@ -102,16 +100,15 @@ class Steps:
             bar.wiped_at = at
             if not self._owed:
                 bar.waiting.append(at)
-            elif total == self._total:
-                self._owed -= 1
+            elif total == self._total and self._owed.popleft():
                 self.last = self._before
                 self._move(at)
         self._is_wiped = False
 
-    def _choose(self, restarts: bool = False) -> _Bar | None:
+    def _choose(self) -> _Bar | None:
         """The training bar: the one of before while it moves, else the last one that moved."""
         bar = self._bars.get(self._total) if self._total else None
-        if bar and not restarts and (bar.waiting or bar.is_new):
+        if bar and (bar.waiting or bar.is_new):
             return bar
         moving = [total for total, bar in self._bars.items() if bar.waiting or bar.is_new]
         if not moving:
@@ -119,11 +116,11 @@ class Steps:
         self._total = moving[-1]
         return self._bars[self._total]
 
-    def _take(self, bar: _Bar | None) -> int | None:
+    def _take(self, bar: _Bar | None, is_training: bool) -> int | None:
         """The step that waits for this log; None, and one owed, when the bar is yet to come."""
         if bar is None:
             return None
         if bar.waiting:
             return bar.waiting.popleft()
-        self._owed += 1
+        self._owed.append(is_training)
         return None

@@ -198,7 +198,8 @@ class Log:
         self.path = Path(path)
         self._tail: Tail | None = None
         self._file: FileFormat | None = None
-        file, file_claim, line, line_claim = _claims(self.path)
+        line, line_claim = _best_line_format(self.path)
+        file, file_claim = _best_file_format(self.path)
         if file is not None and file_claim >= line_claim:
             self._file = file(self.path)
             self._assembler = Assembler(file.framework, file.merges)
@@ -260,7 +261,8 @@ class Log:
 
 def sniff(path: Path) -> type[LineFormat] | type[FileFormat]:
     """The format of a file or folder as it stands. Raises UnreadableLog, FileNotFoundError."""
-    file, file_claim, line, line_claim = _claims(path)
+    line, line_claim = _best_line_format(path)
+    file, file_claim = _best_file_format(path)
     if file is not None and file_claim >= line_claim:
         return file
     if line is None:
@@ -274,24 +276,27 @@ def read(path: Path | str) -> tuple[list[Record], Log]:
     return log.close(), log
 
 
-def _claims(
-    path: Path,
-) -> tuple[type[FileFormat] | None, float, type[LineFormat] | None, float]:
-    """The strongest file format and the strongest line format, each with its claim."""
-    if not path.exists():
-        raise FileNotFoundError(f"{path} does not exist")
-    file, file_claim = max(
-        ((form, form.claims(path)) for form in FILE_FORMATS.values()), key=lambda pair: pair[1]
-    )
+def _best_file_format(path: Path) -> tuple[type[FileFormat] | None, float]:
+    best, strongest = None, 0.0
+    for form in FILE_FORMATS.values():
+        if (claim := form.claims(path)) > strongest:
+            best, strongest = form, claim
+    return best, strongest
+
+
+def _best_line_format(path: Path) -> tuple[type[LineFormat] | None, float]:
+    best, strongest = None, 0.0
     head = _head(path)
-    line, line_claim = max(
-        ((form, form.claims(head)) for form in LINE_FORMATS.values()), key=lambda pair: pair[1]
-    )
-    return file if file_claim else None, file_claim, line if line_claim else None, line_claim
+    for form in LINE_FORMATS.values():
+        if strongest < SURE and (claim := form.claims(head)) > strongest:
+            best, strongest = form, claim
+    return best, strongest
 
 
 def _head(path: Path) -> list[str]:
-    """The first lines of a file; none of a folder."""
+    """The first lines of a file; none of a folder. Raises FileNotFoundError."""
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist")
     if not path.is_file():
         return []
     tail = Tail(path)

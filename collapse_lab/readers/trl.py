@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
+from dataclasses import replace
 from typing import ClassVar
 
 from collapse_lab.readers.aliases.llm import LLM
@@ -24,7 +25,11 @@ _KNOWN = {key for key in LLM["trl"] if "/" not in key and key != "epoch"} | {"ob
 
 
 class TrlConsole:
-    """Training dicts become rows at once; an eval dict joins the next training dict's row."""
+    """Training dicts become rows; an eval dict joins the row of the next training dict.
+
+    The first row waits for the second dict: the bar that tells its step for certain is drawn
+    behind it.
+    """
 
     name: ClassVar[str] = "trl-console"
     framework: ClassVar[str | None] = "trl"
@@ -32,6 +37,8 @@ class TrlConsole:
 
     def __init__(self) -> None:
         self._steps = Steps()
+        self._is_first = True
+        self._first: Row | None = None
         self._eval: Row | None = None
 
     @classmethod
@@ -48,13 +55,18 @@ class TrlConsole:
                 if is_log(items):
                     self._steps.see(line[end:start])
                     end = start
-                    rows += self._row(items)
+                    rows += self._release() + self._row(items)
         self._steps.see(line[end:])
         return rows
 
     def close(self) -> list[Row]:
+        rows = self._release()
         held, self._eval = self._eval, None
-        return [held] if held else []
+        return [*rows, held] if held else rows
+
+    def _release(self) -> list[Row]:
+        first, self._first = self._first, None
+        return [replace(first, step=self._steps.last)] if first else []
 
     def _row(self, items: dict[str, str]) -> list[Row]:
         if SUMMARY in items:
@@ -68,13 +80,20 @@ class TrlConsole:
             step = self._steps.of_eval(epoch) if stated is None else stated
             self._eval = Row(step, values, notes=notes)
             return []
-        step = self._steps.next(epoch, stated)
+        row = self._with_eval(Row(self._steps.next(epoch, stated), values, notes=notes))
+        if self._is_first and stated is None:
+            self._is_first, self._first = False, row
+            return []
+        return [row]
+
+    def _with_eval(self, row: Row) -> Row:
+        """The row with the numbers of the evaluation before it, and a note of when that was."""
         held, self._eval = self._eval, None
         if held is None:
-            return [Row(step, values, notes=notes)]
+            return row
         measured = dict.fromkeys(held.values, f"measured after step {held.step}")
-        notes = {**measured, **held.notes, **notes}
-        return [Row(step, {**held.values, **values}, notes=notes)]
+        notes = {**measured, **held.notes, **row.notes}
+        return replace(row, values={**held.values, **row.values}, notes=notes)
 
 
 def is_log(items: dict[str, str]) -> bool:
