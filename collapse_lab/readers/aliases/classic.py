@@ -163,6 +163,7 @@ _HOME_GROWN = {
     "episode_reward": "reward/mean",
     "episode_return": "reward/mean",
     "mean_episode_reward": "reward/mean",
+    "ep_rew_mean": "reward/mean",
     "mean_return": "reward/mean",
     "return": "reward/mean",
     "reward_std": "reward/std",
