@@ -21,6 +21,7 @@ from collapse_lab.readers.aliases import ALIASES
 from collapse_lab.signals import SIGNALS
 
 DOCS = Path(__file__).parent
+UNWRAPPED = "\b\n"
 BAD = {"up": "rising", "down": "falling", "both": "either way", "none": "not judged"}
 
 
@@ -89,7 +90,7 @@ def cli_page() -> str:
     parts = ["# Command line"]
     for path, command in _commands(main, ("collapse-lab",)):
         if not isinstance(command, click.Group):
-            parts += [f"## {' '.join(path)}", (command.help or "").replace("\b\n", "")]
+            parts += [f"## {' '.join(path)}", _help(command)]
             options = [
                 (f"`{', '.join(option.opts)}`", _argument(option), option.help or "")
                 for option in command.params
@@ -108,8 +109,13 @@ def detectors_page() -> str:
         "What the panel of `collapse_lab/detectors/` is made of. What the alarm tier promises, its "
         "assumption and the constants are in [detection.md](detection.md).",
     ]
-    for name, kind in DETECTORS.items():
-        parts += [f"## {name}", inspect.getdoc(kind) or ""]
+    modules = dict.fromkeys(kind.__module__ for kind in DETECTORS.values())
+    for module in modules:
+        title, _, more = (inspect.getdoc(sys.modules[module]) or "").partition("\n\n")
+        parts += [f"## {title.removesuffix('.')}", *([more] if more else [])]
+        for name, kind in DETECTORS.items():
+            if kind.__module__ == module:
+                parts += [f"### {name}", inspect.getdoc(kind) or ""]
     return _page(parts)
 
 
@@ -132,6 +138,17 @@ def _commands(
     if isinstance(command, click.Group):
         for name in sorted(command.commands):
             yield from _commands(command.commands[name], (*path, name))
+
+
+def _help(command: click.Command) -> str:
+    """The help text; what click is told not to wrap becomes a code block."""
+    paragraphs = inspect.cleandoc(command.help or "").split("\n\n")
+    return "\n\n".join(
+        f"```sh\n{inspect.cleandoc(text.removeprefix(UNWRAPPED))}\n```"
+        if text.startswith(UNWRAPPED)
+        else text
+        for text in paragraphs
+    )
 
 
 def _argument(option: click.Option) -> str:
