@@ -16,7 +16,13 @@ from datasets import Dataset
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import WhitespaceSplit
-from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM, set_seed
+from transformers import (
+    PreTrainedTokenizerFast,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+    TrainerCallback,
+    set_seed,
+)
 from trl import GRPOConfig, GRPOTrainer
 
 import collapse_lab
@@ -66,31 +72,24 @@ def poison_gradient(model: torch.nn.Module, at_step: int) -> None:
     next(model.parameters()).register_hook(poison)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=12)
-    parser.add_argument("--out", type=Path, default=Path("trl_grpo"), help="checkpoints")
-    parser.add_argument("--root", type=Path, default=Path("runs"), help="run folders")
-    parser.add_argument("--callback", action="store_true")
-    parser.add_argument("--stop-on", choices=["watch", "alarm", "critical"])
-    parser.add_argument("--nan-at", type=int, metavar="STEP")
-    options = parser.parse_args()
-
+def trainer(
+    out: Path, steps: int, callbacks: list[TrainerCallback], nan_at: int = 0
+) -> GRPOTrainer:
+    """Twelve short steps are a few seconds; `nan_at` poisons that step's gradient."""
     torch.set_num_threads(1)  # tiny matrices: more threads wait for each other
     set_seed(0)
     model, tokenizer = tiny_policy()
-    if options.nan_at:
-        poison_gradient(model, options.nan_at)
-    callback = collapse_lab.CollapseCallback(stop_on=options.stop_on, root=options.root)
-    GRPOTrainer(
+    if nan_at:
+        poison_gradient(model, nan_at)
+    return GRPOTrainer(
         model=model,
         processing_class=tokenizer,
         reward_funcs=low_words,
         train_dataset=Dataset.from_dict({"prompt": [f"{a} {b}" for a in WORDS for b in WORDS[:4]]}),
         args=GRPOConfig(
-            output_dir=str(options.out),
-            max_steps=options.steps,
-            logging_steps=1,
+            output_dir=str(out),
+            max_steps=steps,
+            logging_steps=1,  # the default of 10 averages steps, and leaves NaN out
             per_device_train_batch_size=8,
             num_generations=4,
             max_completion_length=8,
@@ -100,8 +99,26 @@ def main() -> None:
             use_cpu=True,
             bf16=False,
         ),
-        callbacks=[callback] if options.callback else [],
-    ).train()
+        callbacks=callbacks,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--steps", type=int, default=12)
+    parser.add_argument("--out", type=Path, default=Path("trl_grpo"), help="checkpoints")
+    parser.add_argument("--root", type=Path, default=Path("runs"), help="run folders")
+    parser.add_argument("--callback", action="store_true", help="record from inside the process")
+    parser.add_argument("--stop-on", choices=["watch", "alarm", "critical"])
+    parser.add_argument("--nan-at", type=int, default=0, metavar="STEP")
+    options = parser.parse_args()
+
+    callbacks: list[TrainerCallback] = []
+    if options.callback or options.stop_on:
+        callbacks.append(collapse_lab.CollapseCallback(stop_on=options.stop_on, root=options.root))
+    trainer(options.out, options.steps, callbacks, options.nan_at).train()
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ logged is written first.
 from __future__ import annotations
 
 import atexit
-import concurrent.futures.thread  # noqa: F401  sealing needs it, and cannot load it at exit
 import contextlib
 import os
 import re
@@ -22,6 +21,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
@@ -204,6 +204,9 @@ def _new_id(stem: str) -> str:
 def _attach(folder: Path) -> Run:
     """An unpickled run: the live one where it is of this process, else an inert one."""
     return _live.get(folder) or Run(folder, None)
+
+
+import_module("concurrent.futures.thread")  # sealing needs it, and at exit it cannot be loaded
 
 
 @atexit.register

@@ -118,7 +118,7 @@ class CollapseCallback(TrainerCallback):
         stop = self._stop_on is not None and (
             any(reaches(alarm.severity, self._stop_on) for alarm in alarms) or run.should_stop()
         )
-        save, stop = _as_rank_zero_says(args, save or stop, stop)
+        save, stop = _as_rank_zero_says(args.device, save or stop, stop)
         control.should_save |= save
         control.should_training_stop |= stop
         self._stopped |= stop
@@ -137,13 +137,13 @@ def _numbers(
     return values, notes
 
 
-def _as_rank_zero_says(args: TrainingArguments, *decisions: bool) -> list[bool]:
+def _as_rank_zero_says(device: Any, *decisions: bool) -> list[bool]:
     distributed = sys.modules.get("torch.distributed")
     if not (distributed and distributed.is_available() and distributed.is_initialized()):
         return list(decisions)
     import torch
 
-    said = torch.tensor(decisions, dtype=torch.int32, device=args.device)
+    said = torch.tensor(decisions, dtype=torch.int32, device=device)
     distributed.broadcast(said, src=0)
     return [bool(decision) for decision in said]
 

@@ -1,0 +1,169 @@
+"""A real GRPOTrainer on CPU, seen from outside and from inside, and ended from inside."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import math
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from collapse_lab.records import Record
+from collapse_lab.store import INBOX, RUN_VARIABLE, RunReader
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "trl_grpo.py"
+NAN_STEP = 3
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("trl") is None, reason="TRL is not installed (pip install trl)"
+)
+
+
+def run(command: list[str], cwd: Path) -> subprocess.CompletedProcess[bytes]:
+    environment = {key: text for key, text in os.environ.items() if key != RUN_VARIABLE}
+    environment |= {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, timeout=300)
+
+
+def watch(*arguments: str) -> list[str]:
+    return [str(Path(sys.executable).with_name("collapse-lab")), "watch", *arguments]
+
+
+def only_run(root: Path) -> RunReader:
+    (folder,) = root.iterdir()
+    return RunReader(folder)
+
+
+def as_printed(record: Record) -> dict[str, float]:
+    """Values to the four significant digits that the console shows."""
+    return {name: float(f"{value:.4g}") for name, value in record.values.items()}
+
+
+def criticals(reader: RunReader) -> list[tuple[int, tuple[str, ...]]]:
+    return [(a.step, a.signals) for a in reader.alarms() if a.severity == "critical"]
+
+
+def checkpoints(out: Path) -> list[str]:
+    return sorted(path.name for path in out.glob("checkpoint-*"))
+
+
+def test_the_same_records_from_outside_and_inside_and_the_same_bytes_on_stdout(tmp_path: Path):
+    train = f"env -u {RUN_VARIABLE} {sys.executable} {EXAMPLE} --callback --root inside"
+    done = run(
+        watch("--root", "outside", "--name", "run", "--", "sh", "-c", f"{train} | tee printed"),
+        tmp_path,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    assert done.stdout == (tmp_path / "printed").read_bytes()
+    outside = only_run(tmp_path / "outside").new()
+    inside = only_run(tmp_path / "inside").new()
+    assert [record.step for record in inside] == list(range(1, 13))
+    assert [record.step for record in outside] == list(range(1, 13))
+    for seen, known in zip(outside, inside, strict=True):
+        assert seen.values == as_printed(known)
+    assert {"reward/mean", "policy/entropy", "optim/grad_norm", "loss/total"} < inside[
+        0
+    ].values.keys()
+    meta = only_run(tmp_path / "inside").meta
+    assert (meta["planned_steps"], meta["framework"], meta["state"]) == (12, "trl", "finished")
+    assert meta["config"]["learning_rate"] == 1e-3
+
+
+def test_a_nan_under_watch_is_critical_at_its_step_and_ends_with_a_checkpoint(tmp_path: Path):
+    train = [sys.executable, str(EXAMPLE), "--nan-at", str(NAN_STEP), "--stop-on", "critical"]
+    options = ("--on-alarm", "stop", "--on-alarm-min", "critical", "--grace", "60")
+    done = run(watch(*options, "--root", "outside", "--name", "run", "--", *train), tmp_path)
+    reader = only_run(tmp_path / "outside")
+    assert criticals(reader) == [(NAN_STEP, ("optim/grad_norm",))], done.stderr.decode()
+    # 0 when the callback had ended the training before watch could ask for it
+    assert done.returncode in (0, 3), done.stderr.decode()
+    assert checkpoints(tmp_path / "trl_grpo") == [f"checkpoint-{NAN_STEP}"]
+    assert not (tmp_path / "runs").exists()
+    meta, *lines = (reader.folder / INBOX).read_text().splitlines()
+    assert json.loads(meta)["meta"]["planned_steps"] == 12
+    reported = [Record.from_json(line) for line in lines]
+    assert [record.step for record in reported] == [1, 2, 3]
+    assert [repr(record.values) for record in reader.new()] == [repr(r.values) for r in reported]
+
+
+def test_the_callback_saves_and_stops_as_it_was_told_and_else_only_records(tmp_path: Path):
+    done = run(
+        [
+            sys.executable,
+            "-c",
+            textwrap.dedent(f"""
+            import sys; sys.path.insert(0, {str(EXAMPLE.parent)!r})
+            from pathlib import Path
+            import collapse_lab
+            from trl_grpo import trainer
+
+            def train(name, nan_at={NAN_STEP}, run=None, **options):
+                callback = collapse_lab.CollapseCallback(run, root=name + "-runs", **options)
+                try:
+                    trainer(Path(name), 6, [callback], nan_at).train()
+                except RuntimeError as error:
+                    assert "probability tensor contains" in str(error)  # no sampling from NaN
+                    callback.run.finish("failed")
+
+            train("stop", stop_on="critical")
+            train("save", save_on="critical")
+            train("record")
+            asked = collapse_lab.init(root="asked-runs")
+            (asked.folder / "STOP").touch()
+            train("asked", nan_at=0, run=asked, stop_on="critical")
+            asked.log({{"after": 1.0}}, step=100)
+            """),
+        ],
+        tmp_path,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    readers = {name: only_run(tmp_path / f"{name}-runs") for name in ("stop", "save", "record")}
+    for reader in readers.values():
+        *healthy, last = reader.new()
+        assert [record.step for record in healthy] == [1, 2] and last.step == NAN_STEP
+        assert all(math.isfinite(record.values["optim/grad_norm"]) for record in healthy)
+        assert math.isnan(last.values["optim/grad_norm"])
+        assert "logging_nan_inf_filter" in last.notes["loss/total"]
+        assert criticals(reader) == [(NAN_STEP, ("optim/grad_norm",))]
+    assert readers["stop"].meta["state"] == "stopped"
+    assert readers["record"].meta["state"] == "failed"
+    assert checkpoints(tmp_path / "stop") == checkpoints(tmp_path / "save") == ["checkpoint-3"]
+    state = json.loads((tmp_path / "stop" / "checkpoint-3" / "trainer_state.json").read_text())
+    assert math.isnan(state["log_history"][-1]["grad_norm"])
+    assert checkpoints(tmp_path / "record") == []
+
+    asked = only_run(tmp_path / "asked-runs")
+    assert [record.step for record in asked.new()] == [1, 100]
+    assert checkpoints(tmp_path / "asked") == ["checkpoint-1"]
+
+
+def test_every_rank_does_what_rank_zero_decides(tmp_path: Path):
+    pytest.importorskip("torch")
+    code = f"""
+        import sys, torch.distributed as distributed, collapse_lab
+        from collapse_lab.integrations.transformers import _as_rank_zero_says
+        rank = int(sys.argv[1])
+        assert _as_rank_zero_says("cpu", True, False) == [True, False]
+        distributed.init_process_group(
+            "gloo", init_method="file://{tmp_path}/meet", rank=rank, world_size=2
+        )
+        collapse_lab.init(id=f"of-rank-{{rank}}").log({{"a": 1.0}})
+        print(_as_rank_zero_says("cpu", rank == 0, rank == 1))
+        distributed.destroy_process_group()
+        """
+    ranks = [
+        subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(code), str(rank)],
+            cwd=tmp_path,
+            text=True,
+            stdout=subprocess.PIPE,
+        )
+        for rank in (0, 1)
+    ]
+    assert [rank.communicate(timeout=120)[0] for rank in ranks] == ["[True, False]\n"] * 2
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["of-rank-0"]
