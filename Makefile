@@ -35,7 +35,10 @@ docs: $(VENV)/.core
 	$(BIN)/python docs/generate.py
 
 bench: $(VENV)/.dev
-	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	$(BIN)/python -m benchmarks.cost
+	$(BIN)/python -m benchmarks.parse_speed
+	$(BIN)/python -m benchmarks.peers --install
+	$(BIN)/python -m benchmarks.real_logs
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache

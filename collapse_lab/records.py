@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 Severity = Literal["watch", "alarm", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("watch", "alarm", "critical")
@@ -34,9 +34,9 @@ class Record:
 
     step: int
     time: float = math.nan
-    values: Mapping[str, float] = field(default_factory=dict)
-    histograms: Mapping[str, list[float]] = field(default_factory=dict)
-    notes: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, float] = field(default_factory=dict[str, float])
+    histograms: Mapping[str, list[float]] = field(default_factory=dict[str, list[float]])
+    notes: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def to_json(self) -> str:
         """One line, no newline inside; empty fields are left out."""
@@ -131,10 +131,7 @@ class Alarm:
     def from_dict(cls, raw: Mapping[str, Any]) -> Alarm:
         """Inverse of `to_dict`; ValueError when a field is missing or of the wrong kind."""
         try:
-            evidence = tuple(
-                Evidence(**{k: float(v) if k in _NUMBERS else v for k, v in part.items()})
-                for part in raw["evidence"]
-            )
+            evidence = tuple(Evidence(**_numbers(part)) for part in raw["evidence"])
             low, high = raw["since_interval"]
             return cls(
                 step=raw["step"],
@@ -155,12 +152,17 @@ class Alarm:
 _NUMBERS = frozenset({"observed", "expected", "low", "high", "score"})
 
 
+def _numbers(part: Mapping[str, Any]) -> dict[str, Any]:
+    """Evidence's fields with its measured numbers read back from "nan", "inf" and "-inf"."""
+    return {name: float(value) if name in _NUMBERS else value for name, value in part.items()}
+
+
 def _encode(value: Any) -> Any:
     """JSON-ready copy: non-finite floats become "nan", "inf" or "-inf", tuples become lists."""
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
     if isinstance(value, dict):
-        return {name: _encode(part) for name, part in value.items()}
+        return {name: _encode(part) for name, part in cast(dict[str, Any], value).items()}
     if isinstance(value, (list, tuple)):
-        return [_encode(part) for part in value]
+        return [_encode(part) for part in cast(Sequence[Any], value)]
     return value
