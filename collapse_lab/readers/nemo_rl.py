@@ -76,7 +76,4 @@ class NemoRlConsole:
         if value is None or (self._block == "Timing" and label not in _KEYS):
             return
         prefix = "validation/" if self._block == "Validation Results" else ""
-        key = _KEYS.get(label, prefix + label)
-        if key in self._values:  # "Avg Total Reward" is what dynamic sampling filtered
-            return
-        self._values[key] = value
+        self._values[_KEYS.get(label, prefix + label)] = value

@@ -14,12 +14,13 @@ from typing import Any, ClassVar, cast
 from collapse_lab.readers.base import SURE, Row
 from collapse_lab.readers.fields import FieldReader
 
+TRAINER = "trainer"
 ABSENT = "absent where there was a number: prime-rl drops what is not finite"
 
 _STEPS_SEEN = 3
 """Steps in a row that must have had a key before its absence is worth a note."""
-_MOST_OPEN = 64
-"""Steps kept open at most: a process that has died would hold them all."""
+_LEAD = 8
+"""Steps that the orchestrator may be ahead of a trainer that has not been seen yet."""
 _SIGNATURE = ("mismatch_kl/", "kl_ent_ratio/", "train/agg/", "entropy/all/", "off_policy/")
 
 
@@ -49,15 +50,20 @@ class PrimeRlMetrics:
         fields = _parse(line)
         if fields is None:
             return []
-        writer = str(fields.pop("producer", None) or _writer(fields))
+        writer = _writer(fields)
+        fields.pop("producer", None)
+        if fields["step"] is None:  # measured by the clock, not by the step
+            del fields["step"]
         row = self._fields.row(fields)
-        if row.step is None or (row.step not in self._open and _is_late(fields)):
+        if row.step is None or (writer is None and row.step not in self._open):
             if self._open:
                 self._join(Row(max(self._open), row.values, notes=row.notes))
             return []
-        restarted = row.step < self._at.get(writer, -1) and not _is_late(fields)
-        rows = self.close() if restarted else []
-        self._at[writer] = max(row.step, self._at.get(writer, -1))
+        rows: list[Row] = []
+        if writer is not None:
+            if row.step < self._at.get(writer, -1):  # the process began anew
+                rows = self.close()
+            self._at[writer] = row.step
         self._join(row)
         return rows + self._complete()
 
@@ -78,10 +84,9 @@ class PrimeRlMetrics:
         )
 
     def _complete(self) -> list[Row]:
-        passed = min(self._at.values())
+        steps = self._at.values()
+        passed = min(steps) if TRAINER in self._at else max(steps, default=0) - _LEAD
         done = sorted(step for step in self._open if step < passed)
-        if not done and len(self._open) > _MOST_OPEN:
-            done = [min(self._open)]
         return [self._noted(self._open.pop(step)) for step in done]
 
     def _noted(self, row: Row) -> Row:
@@ -95,15 +100,18 @@ class PrimeRlMetrics:
         return Row(row.step, row.values, row.time, {**row.notes, **dict.fromkeys(gone, ABSENT)})
 
 
-def _is_late(fields: dict[str, Any]) -> bool:
-    """Whether a row is an evaluation: it ends some steps after the one that it measures."""
-    return any(key.startswith("eval/") for key in fields)
+def _writer(fields: dict[str, Any]) -> str | None:
+    """The process whose steps a row counts; None for what is measured beside them.
 
-
-def _writer(fields: dict[str, Any]) -> str:
-    """The process that wrote a row, by its keys, for files from before it was stated."""
-    prefixes = ("train/", "eval/", "off_policy/", "reward/", "inference/", "val/")
-    return "orchestrator" if any(key.startswith(prefixes) for key in fields) else "trainer"
+    An evaluation ends some steps after the one that it measures.
+    """
+    if any(key.startswith("eval/") for key in fields):
+        return None
+    if any(key.startswith(("loss/", "entropy/", "mismatch_kl/", "optim/")) for key in fields):
+        return TRAINER
+    if any(key.startswith(("train/", "off_policy/", "reward/")) for key in fields):
+        return "orchestrator"
+    return cast("str | None", fields.get("producer"))
 
 
 def _parse(line: str) -> dict[str, Any] | None:
