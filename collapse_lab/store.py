@@ -162,7 +162,8 @@ def to_frame(records: list[Record]) -> pl.DataFrame:
         row = rows.setdefault((run, record.step), {})
         if row.get("attempt") != attempt:
             row.clear()
-        row |= {"step": record.step, "time": record.time, "attempt": attempt, **record.values}
+        row |= {"step": record.step, "time": record.time, "attempt": attempt}
+        row |= {_column(name): value for name, value in record.values.items()}
         if run:
             row["run"] = run
     ordered = [rows[key] for key in sorted(rows)]
@@ -172,6 +173,11 @@ def to_frame(records: list[Record]) -> pl.DataFrame:
     return pl.DataFrame(
         {name: [row.get(name) for row in ordered] for name in columns}, schema=columns
     )
+
+
+def _column(name: str) -> str:
+    """A value that is named like a column of ours gets one of its own."""
+    return f"value/{name}" if name in ("step", "time", "attempt", "run") else name
 
 
 def seal(folder: Path) -> None:
