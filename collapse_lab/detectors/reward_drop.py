@@ -3,7 +3,8 @@
 The mean of the last v records, v in a ladder of windows, is held against the best mean that any
 earlier window has seen. It must have lost half of what had been gained (the definition of a
 collapse that `labels.py` uses) and be further away than noise explains: eight standard errors on
-its own, five when two families of signals left their bands in the same records. Step noise is
+its own, five while two families of signals are off their course too, ten where rewards may be
+negative and so nobody knows what a policy earns that has learned nothing. Step noise is
 taken from successive differences, and never as less than 15 % of the gain: a single bad batch of
 few rollouts is not a collapse.
 """
@@ -22,15 +23,16 @@ from collapse_lab.detectors.excursions import FAR_BEYOND
 from collapse_lab.records import Evidence
 from collapse_lab.signals import SIGNALS
 
-REWARDS = ("reward/mean", "reward/success_rate")
-"""The first that a run logs is followed."""
+REWARDS = ("reward/success_rate", "reward/mean")
+"""The first of these that a run logs is followed, as `labels.py` prefers it; a success rate
+that appears later takes over."""
 WINDOWS = (3, 5, 8, 13, 21, 34, 55, 89, 144)
 LEAST_REFERENCE = 4
 LOST = 0.5
 LEAST_LOSS = 0.25
 """Of the best reward itself: rewards that are all of one size have no gain to lose half of."""
-LIMIT_ALONE, LIMIT_CORROBORATED = 8.0, 5.0
-CORROBORATION_RECORDS, CORROBORATING_FAMILIES = 5, 2
+LIMIT_ALONE, LIMIT_CORROBORATED, LIMIT_UNKNOWN_FLOOR = 8.0, 5.0, 10.0
+CORROBORATING_FAMILIES = 2
 NOISE_MEMORY = 256
 LEAST_NOISE = 0.15
 
@@ -57,15 +59,9 @@ class RewardDrop:
     _changes: deque[float] = field(default_factory=lambda: deque(maxlen=NOISE_MEMORY))
     _last: float = math.nan
     _lowest: float = math.inf
-    _families: deque[frozenset[str]] = field(
-        default_factory=lambda: deque(maxlen=CORROBORATION_RECORDS)
-    )
     _down: bool = False
 
     def update(self, step: Step) -> Finding | None:
-        self._families.append(
-            frozenset(family for family, u in step.deviations.items() if u > FAR_BEYOND)
-        )
         reward = self._read(step)
         if reward is None:
             return None
@@ -79,18 +75,20 @@ class RewardDrop:
         if drop is None:
             self._down = False
             return None
-        corroborated = self._floor() == 0 and (
-            len(frozenset[str]().union(*self._families)) >= CORROBORATING_FAMILIES
-        )
+        evidence = step.excursions.evidence()
+        corroborated = len({part.family for part in evidence}) >= CORROBORATING_FAMILIES
         limit = LIMIT_CORROBORATED if corroborated else LIMIT_ALONE
+        limit = LIMIT_UNKNOWN_FLOOR if self._floor() < 0 else limit
         if self._down or drop.deviations < limit:
             return None
         self._down = True
-        return self._find(step, drop, corroborated)
+        return self._find(drop, evidence if corroborated else ())
 
     def _read(self, step: Step) -> float | None:
-        if not self._signal:
-            self._signal = next((n for n in REWARDS if n in step.record.values), "")
+        preferred = next((n for n in REWARDS if n in step.record.values), self._signal)
+        if not self._signal or REWARDS.index(preferred) < REWARDS.index(self._signal):
+            self.__init__()
+            self._signal = preferred
         reward = step.record.values.get(self._signal, math.nan)
         return reward if math.isfinite(reward) else None
 
@@ -126,11 +124,10 @@ class RewardDrop:
                     deepest = Drop(window, best, now, deviations)
         return deepest
 
-    def _find(self, step: Step, drop: Drop, corroborated: bool) -> Finding:
+    def _find(self, drop: Drop, others: tuple[Evidence, ...]) -> Finding:
         steps = list(self._steps)
         begin = steps[-min(drop.window, len(steps))]
         earliest = steps[-min(drop.window * 2, len(steps))]
-        with_it = step.excursions.evidence() if corroborated else ()
         spread = drop.best - drop.now
         reward = Evidence(
             signal=self._signal,
@@ -151,6 +148,6 @@ class RewardDrop:
             f"{drop.window} records, {drop.best:.3g} at its best)",
             begin,
             (earliest, begin),
-            (reward, *with_it),
+            (reward, *others),
             ("a drop of the reward is the collapse itself, not its forerunner",),
         )
