@@ -7,8 +7,9 @@ lines do not, so the names that occur in practice are listed here, once for all 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, cast
 
 from collapse_lab.readers.base import Row, number
@@ -70,17 +71,24 @@ class FieldReader:
         self._step_keys = step_keys
         self._step_key: str | None = None
         self._texts: set[str] = set()
+        self._keys: Set[str] = frozenset()
+        self._times: set[str] = set()
 
     def row(self, fields: Mapping[str, Any], run: str = "") -> Row:
         """Row of the numbers in `fields` (flat); its step is None when no field is a step."""
         step_key = self._find_step(fields)
+        if fields.keys() != self._keys:
+            self._keys = fields.keys()
+            self._times = {key for key in fields if _normal(key) in TIME_KEYS}
         values: dict[str, float] = {}
         notes: dict[str, str] = {}
         time = math.nan
         for key, raw in fields.items():
             if key == step_key:
                 continue
-            if _normal(key) in TIME_KEYS and not math.isnan(seconds := moment(raw)):
+            if type(raw) is float and key not in self._times:
+                values[key] = raw
+            elif key in self._times and not math.isnan(seconds := moment(raw)):
                 time = seconds
             elif (value := to_number(raw)) is not None:
                 values[key] = value
@@ -99,11 +107,12 @@ class FieldReader:
 
     def _find_step(self, fields: Mapping[str, Any]) -> str | None:
         known = self._step_key
+        if known is not None and known in fields and to_step(fields[known]) is not None:
+            return known
         candidates = step_candidates(fields, self._step_keys)
         if known is not None:
             same = _normal(known) in SYNONYMS
             candidates = [key for key in candidates if same and _normal(key) in SYNONYMS]
-            candidates = [known, *candidates] if known in fields else candidates
         found = next((key for key in candidates if to_step(fields[key]) is not None), None)
         self._step_key = known or found
         return found
@@ -182,5 +191,6 @@ def flatten(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
             yield prefix + key, value
 
 
+@lru_cache(maxsize=10_000)
 def _normal(key: str) -> str:
     return key.strip().lower().replace(" ", "_")

@@ -74,4 +74,5 @@ def _parse(line: str) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     document.pop("config", None)  # RLlib repeats it in every line
-    return dict(flatten(document))
+    nested = any(isinstance(value, dict) for value in document.values())
+    return dict(flatten(document)) if nested else document

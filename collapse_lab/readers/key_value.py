@@ -13,6 +13,8 @@ from typing import ClassVar
 from collapse_lab.readers.base import Row, clean
 
 LONGEST_LINE = 20_000
+PREFIX = 80
+"""Characters within which a logger states its level."""
 REPEATS = {True: 3, False: 5}
 """Lines with the same keys that make a log, with and without a step: programs print many things."""
 
@@ -73,11 +75,18 @@ class KeyValueLines:
 
     def _parse(self, line: str) -> Row | None:
         """Numbers and step of a line; None when it is not a line of measurements."""
-        text = _LEVEL.sub(",", clean(line).rpartition("\r")[2])
-        if len(text) > LONGEST_LINE:
+        text = clean(line).rpartition("\r")[2]
+        if len(text) > LONGEST_LINE or text.startswith("{"):
             return None
-        counters = {found[1].lower().replace(" ", "_"): found for found in _COUNTER.finditer(text)}
-        text = _COUNTER.sub(", ", text)
+        text = _LEVEL.sub(",", text[:PREFIX]) + text[PREFIX:]
+        counters: dict[str, re.Match[str]] = {}
+        rest: list[str] = []
+        end = 0
+        for found in _COUNTER.finditer(text):
+            counters[found[1].lower().replace(" ", "_")] = found
+            rest.append(text[end : found.start()])
+            end = found.end()
+        text = ", ".join([*rest, text[end:]])
         pairs = _PAIR.findall(text)
         if not pairs and "|" in text:
             cells = [_CELL.fullmatch(cell) for cell in text.split("|")]

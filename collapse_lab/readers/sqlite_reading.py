@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from collapse_lab.readers.base import UnreadableLog
+
 MAGIC = b"SQLite format 3\x00"
 PATIENCE = 5.0
 """Seconds to wait for a writer's lock; a database locked for longer is read at the next look."""
@@ -15,7 +17,8 @@ PATIENCE = 5.0
 def query(path: Path, statement: str, *values: Any) -> list[tuple[Any, ...]]:
     """Rows of one query on a connection of its own, read-only and gone at once.
 
-    [] when a writer holds the database locked, or comes while we read.
+    [] when a writer holds the database locked, or comes while we read; UnreadableLog when SQLite
+    cannot read it, such as after a crash that only a writer may roll back.
 
     A database in WAL mode that nobody has open lacks its side files; even a read-only connection
     would create them, and a folder we may not write to would refuse it. It is then read as a file
@@ -27,10 +30,10 @@ def query(path: Path, statement: str, *values: Any) -> list[tuple[Any, ...]]:
     connection = sqlite3.connect(f"file:{quote(str(path))}?{mode}", uri=True, timeout=PATIENCE)
     try:
         rows = connection.execute(statement, values).fetchall()
-    except sqlite3.OperationalError as error:
+    except sqlite3.Error as error:
         if "locked" in str(error):
             return []
-        raise
+        raise UnreadableLog(f"SQLite cannot read {path}: {error}") from error
     finally:
         connection.close()
     changed = _wal(path).exists() or path.stat().st_mtime_ns != modified
@@ -44,7 +47,7 @@ def columns(path: Path, table: str) -> set[str]:
             if file.read(len(MAGIC)) != MAGIC:
                 return set()
         return {name for _, name, *_ in query(path, f"PRAGMA table_info({table})")}
-    except (OSError, sqlite3.Error):
+    except (OSError, UnreadableLog):
         return set()
 
 
