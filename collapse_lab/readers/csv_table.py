@@ -50,7 +50,8 @@ class CsvTable:
         rows = [cells for line in lines if (cells := table.feed(line)) is not None]
         named = 0.2 * bool(step_candidates(table.columns, TABLE_STEP_KEYS))
         if not rows:
-            return named if path.suffix in SUFFIXES else 0.0
+            empty = path.stat().st_size == 0
+            return max(named, 0.1 * empty) if path.suffix in SUFFIXES else 0.0
         cells = [cell for row in rows for cell in row.values()]
         numbers = sum(to_number(cell) is not None for cell in cells)
         if table.ragged or 3 * numbers < len(cells) or not numbers:

@@ -232,7 +232,11 @@ class Log:
     def new(self) -> list[Record]:
         """Records completed since the last call."""
         if self._file is not None:
-            return [record for row in self._file.new() for record in self.assembler.add(row)]
+            try:
+                rows = self._file.new()
+            except FileNotFoundError:  # gone; what may come in its place is read then
+                return []
+            return [record for row in rows for record in self.assembler.add(row)]
         assert self._tail is not None
         records: list[Record] = []
         while lines := self._tail.lines():

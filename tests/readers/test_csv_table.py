@@ -85,6 +85,14 @@ def test_a_growing_table_gives_each_row_once(tmp_path: Path) -> None:
     assert numbers(log.new() + log.flush()) == [(2, {"loss/total": 0.25})]
 
 
+def test_an_empty_csv_file_may_become_a_table(tmp_path: Path) -> None:
+    (tmp_path / "progress.csv").touch()
+    log = Log(tmp_path / "progress.csv")
+    assert log.new() == []
+    table(tmp_path / "progress.csv", "step,loss", "1,0.5")
+    assert numbers(log.close()) == [(1, {"loss/total": 0.5})]
+
+
 def test_a_header_that_grows_in_place_loses_and_repeats_nothing(tmp_path: Path) -> None:
     path = table(tmp_path / "progress.csv", "step,loss", "1,0.5", "2,0.4")
     log = Log(path)

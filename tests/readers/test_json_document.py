@@ -60,3 +60,14 @@ def test_a_history_dumped_again_gives_its_new_rows_and_a_torn_dump_waits(tmp_pat
     assert [record.step for record in log.new() + log.flush()] == [2, 3, 4]
     document(path, [{"step": 0, "loss": 9.0}])
     assert [record.values["loss/total"] for record in log.new() + log.flush()] == [9.0]
+
+
+def test_a_file_that_goes_and_comes_back_is_followed(tmp_path: Path) -> None:
+    rows = [{"step": step, "loss": 1.0} for step in range(3)]
+    path = document(tmp_path / "a.json", rows[:2])
+    log = Log(path)
+    assert [record.step for record in log.new() + log.flush()] == [0, 1]
+    path.unlink()
+    assert log.new() == []
+    document(path, rows)
+    assert [record.step for record in log.close()] == [2]
