@@ -24,6 +24,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 STDOUT, STDERR = 1, 2
+PIPE_BYTES = 1 << 20
 _WINDOW = struct.Struct("HHHH")
 
 
@@ -52,7 +53,7 @@ class Streams:
             elif number == 0:
                 streams.theirs[number] = None
             else:
-                reading, writing = os.pipe()
+                reading, writing = roomy_pipe()
                 streams.sources[reading] = number
                 streams.theirs[number] = writing
         return streams
@@ -155,6 +156,15 @@ class Child:
     def suspend(self) -> None:
         """Stops the command's process group, as Ctrl-Z would."""
         self.send(self._stop)
+
+
+def roomy_pipe() -> tuple[int, int]:
+    """A pipe that holds a megabyte where the system allows it: slack for a moment's delay."""
+    reading, writing = os.pipe()
+    if resize := getattr(fcntl, "F_SETPIPE_SZ", None):
+        with contextlib.suppress(OSError):  # above what this user may have
+            fcntl.fcntl(writing, resize, PIPE_BYTES)
+    return reading, writing
 
 
 def signal_group(group: int, number: int) -> None:

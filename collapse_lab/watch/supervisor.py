@@ -15,7 +15,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
 from collapse_lab.store import RUN_VARIABLE
-from collapse_lab.watch.child import Child, Streams
+from collapse_lab.watch.child import Child, Streams, roomy_pipe
 from collapse_lab.watch.feed import STARTED, Feed
 from collapse_lab.watch.relay import Relay
 
@@ -40,7 +40,7 @@ def watch(command: Sequence[str], plan: Plan, environment: Mapping[str, str]) ->
     Raises CannotWatch, and OSError when the command cannot be started.
     """
     streams = Streams.like_ours()
-    feed_end, feed = os.pipe()
+    feed_end, feed = roomy_pipe()
     orders, orders_end = os.pipe()
     sys.stdout.flush()
     if os.fork() == 0:
