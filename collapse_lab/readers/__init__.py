@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collapse_lab.readers.base import FileFormat, LineFormat
+from collapse_lab.readers.console_table import ConsoleTable
 from collapse_lab.readers.csv_table import CsvTable
 from collapse_lab.readers.json_document import JsonDocument
 from collapse_lab.readers.jsonl import JsonLines
@@ -35,6 +36,7 @@ _LINES: tuple[type[LineFormat], ...] = (
     RollConsole,
     RecordLines,
     JsonLines,
+    ConsoleTable,
     KeyValueLines,
 )
 _FILES: tuple[type[FileFormat], ...] = (

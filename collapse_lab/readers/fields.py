@@ -43,7 +43,9 @@ STEP_KEYS = (
 
 TOTAL_KEYS = (
     "time/total_timesteps",  # Stable-Baselines3
-    "total_timesteps",  # baselines PPO, with a space
+    "misc/total_timesteps",  # baselines PPO2
+    "total_timesteps",  # older baselines, with a space
+    "timestepssofar",  # baselines PPO1 and TRPO
     "total/steps",  # baselines DDPG
     "timesteps_total",
     "timesteps",
@@ -162,7 +164,7 @@ def to_number(raw: Any) -> float | None:
         try:
             return float(raw)
         except OverflowError:  # an integer beyond 1e308
-            return math.copysign(math.inf, raw)
+            return math.inf if raw > 0 else -math.inf
     return None
 
 
