@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -199,6 +200,18 @@ def read_meta(folder: Path) -> dict[str, Any]:
         return json.loads((folder / RUN).read_text())
     except FileNotFoundError:
         return {}
+
+
+def provenance() -> dict[str, Any]:
+    """Where a run comes from: the working directory and the git commit there, None without one."""
+    try:
+        answer = subprocess.run(
+            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5
+        )
+        commit = answer.stdout.strip() or None
+    except (OSError, subprocess.TimeoutExpired):
+        commit = None
+    return {"cwd": os.getcwd(), "git_commit": commit}
 
 
 def _open_append(path: Path) -> int:

@@ -29,10 +29,8 @@ def main() -> None:
             )
             run.flush()  # this loop takes microseconds a step; a real one need not wait
             if run.should_stop():  # <- 3
+                print(f"stopped at step {step}, {len(run.alarms)} alarms in {run.folder}")
                 break
-    print(f"{run.folder}: ended at step {step}")
-    for alarm in run.alarms:
-        print(f"step {alarm.step} {alarm.severity}: {alarm.message}")
 
 
 if __name__ == "__main__":

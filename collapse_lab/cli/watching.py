@@ -7,7 +7,6 @@ import os
 import re
 import secrets
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -251,7 +250,9 @@ def _stem(command: Sequence[str]) -> str:
 
 
 def _meta(command: Sequence[str], follow: Path | None, planned_steps: int | None) -> dict[str, Any]:
-    meta: dict[str, Any] = {"cwd": os.getcwd(), "git_commit": _git_commit()}
+    from collapse_lab.store import provenance
+
+    meta: dict[str, Any] = provenance()
     if follow:
         meta["followed"] = str(follow.absolute())
     else:
@@ -259,13 +260,3 @@ def _meta(command: Sequence[str], follow: Path | None, planned_steps: int | None
     if planned_steps:
         meta["planned_steps"] = planned_steps
     return meta
-
-
-def _git_commit() -> str | None:
-    try:
-        answer = subprocess.run(
-            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return answer.stdout.strip() or None

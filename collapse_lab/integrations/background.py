@@ -21,7 +21,7 @@ class Complaints:
     def once(self, kind: str, message: str, *args: object, exc_info: bool = False) -> None:
         if kind not in self._told:
             self._told.add(kind)
-            logger.warning(message, *args, exc_info=exc_info)
+            logger.warning("collapse-lab: " + message, *args, exc_info=exc_info)
 
 
 class _End:
@@ -88,8 +88,8 @@ class Background(Generic[Item]):
         except Exception as error:
             self._complaints.once(
                 f"{type(error).__name__}",
-                "%s failed and the training goes on without it: %s",
-                self._thread.name,
+                "the %s failed and the training goes on without it: %s",
+                self._thread.name.removeprefix("collapse-lab "),
                 error,
                 exc_info=True,
             )

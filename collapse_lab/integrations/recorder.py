@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from collapse_lab.integrations.background import Background
@@ -25,17 +26,22 @@ an alarm should not wait for the next step, which may be ten minutes away."""
 
 @dataclass(frozen=True, slots=True)
 class Judging:
-    """Whether this process runs the detectors, and what follows from an alarm."""
+    """What the detectors are told, and what follows from an alarm."""
 
     planned_steps: int | None = None
     on_alarm: Callable[[Alarm], object] | None = None
     stop_on: Severity | None = None
 
+    @property
+    def acts(self) -> bool:
+        """Whether anything follows in this process."""
+        return self.on_alarm is not None or self.stop_on is not None
+
 
 class Recorder:
     """Owns the sink (a run folder, or the inbox of the `watch` around us) and the detectors.
 
-    `stop` turns true at the first alarm of severity `stop_on` or worse. Without `judging` the
+    `stop` turns true at the first alarm of severity `stop_on` or worse. Unless it `judges` the
     records are only written. Several rows of one step become one record; a row of an older step
     joins the newest one when it brings only new names (an evaluation that took its time), and
     begins a restart when it states a name anew. `history` are the records of a run that is being
@@ -46,11 +52,14 @@ class Recorder:
         self,
         sink: RunWriter | Inbox,
         framework: str | None,
-        judging: Judging | None,
+        judging: Judging,
+        *,
+        judges: bool = True,
         history: Sequence[Record] = (),
     ) -> None:
         self.alarms: list[Alarm] = []
         self.stop = False
+        self.judges = judges
         self._sink = sink
         self._judging = judging
         self._panel: Panel | None = None
@@ -63,17 +72,8 @@ class Recorder:
         )
         # A callable of the user's may hang; the records must not wait for it.
         self._notifier: Background[Alarm] | None = None
-        if judging and judging.on_alarm:
+        if judging.on_alarm:
             self._notifier = Background("collapse-lab on_alarm", judging.on_alarm)
-
-    @property
-    def judges(self) -> bool:
-        """Whether the detectors run in this process."""
-        return self._judging is not None
-
-    def judge(self) -> None:
-        """From here on the detectors run in this process, whoever else runs them."""
-        self._judging = self._judging or Judging()
 
     def put(self, row: Row) -> None:
         """Hands a row over and returns at once."""
@@ -128,41 +128,48 @@ class Recorder:
         try:
             self._sink.append(record)
         finally:  # a full disk is no reason to overlook a collapse
-            if self._judging:
-                self._judge(record, self._judging)
+            if self.judges:
+                self._judge(record)
 
     def _continuing(self, record: Record) -> Record:
         """The first record after a history says whether the step went back."""
         if not self._history:
             return record
         last = self._history[-1].step
-        if self._judging:
-            self._panel = _panel(self._judging)
+        if self.judges:
             for past in self._history:
-                self._panel.update(past)
+                self._the_panel().update(past)
         self._history.clear()
         if record.step > last:
             return record
         note = f"step went back from {last} to {record.step}"
         return replace(record, notes={**record.notes, RESTART: note})
 
-    def _judge(self, record: Record, judging: Judging) -> None:
-        if self._panel is None:
-            self._panel = _panel(judging)
-        for alarm in self._panel.update(record):
+    def _judge(self, record: Record) -> None:
+        for alarm in self._the_panel().update(record):
             self.alarms.append(alarm)
-            logger.warning("step %d, %s: %s", alarm.step, alarm.severity, alarm.message)
-            self.stop |= reaches(alarm.severity, judging.stop_on)
+            self.stop |= reaches(alarm.severity, self._judging.stop_on)
             if self._notifier:
                 self._notifier.put(alarm)
             if isinstance(self._sink, RunWriter):
+                _tell(alarm, self._sink.folder)
                 self._sink.alarm(alarm)
 
+    def _the_panel(self) -> Panel:
+        """Made on this thread: its modules and the prior take a moment to load."""
+        from collapse_lab.detectors.panel import Panel
 
-def _panel(judging: Judging) -> Panel:
-    from collapse_lab.detectors.panel import Panel
+        if self._panel is None:
+            self._panel = Panel(planned_steps=self._judging.planned_steps)
+        return self._panel
 
-    return Panel(planned_steps=judging.planned_steps)
+
+def _tell(alarm: Alarm, folder: Path) -> None:
+    """Says on the log what `watch` says on the terminal."""
+    from collapse_lab.alerts import block, headline
+
+    text = block(alarm, str(folder))
+    logger.warning(f"collapse-lab {headline(alarm)}" if alarm.severity == "watch" else text)
 
 
 def reaches(severity: Severity, threshold: Severity | None) -> bool:

@@ -31,12 +31,12 @@ from collapse_lab.integrations.recorder import Judging, Recorder
 from collapse_lab.integrations.scalars import scalars
 from collapse_lab.readers.base import Row
 from collapse_lab.records import Alarm, Severity
-from collapse_lab.store import RUN, RUN_VARIABLE, STOP, Inbox, RunReader, RunWriter
+from collapse_lab.store import RUN, RUN_VARIABLE, STOP, Inbox, RunReader, RunWriter, provenance
 
 PATIENCE_SECONDS = 5.0
 """The longest that flush and finish wait for a slow disk before they let the training go on."""
 
-_live: dict[Path, Run] = {}
+_live: set[Run] = set()
 
 
 def init(
@@ -55,7 +55,7 @@ def init(
     """Begins a run, the folder `root/id`; under `collapse-lab watch` the folder is watch's own.
 
     `id` is made of name or project and the time unless given; with `resume` an existing run of
-    that id is continued. `planned_steps` lets the detectors speak of the whole run's false alarms.
+    that id is continued. `planned_steps`, where known, makes the detectors a little faster.
     `framework` names the table of metric names, guessed from the keys when None. `on_alarm` is
     called with each `Alarm` on a thread of its own; `stop_on` makes `run.should_stop()` true from
     the first alarm of that severity on.
@@ -76,21 +76,20 @@ def init(
         "config": dict(config or {}),
         "framework": framework,
         "planned_steps": planned_steps,
-        "command": [sys.executable, *sys.argv],
     }
     judging = Judging(planned_steps, on_alarm, stop_on)
     if watched:
-        acts = on_alarm is not None or stop_on is not None
-        recorder = Recorder(Inbox(folder, meta), framework, judging if acts else None)
+        recorder = Recorder(Inbox(folder, meta), framework, judging, judges=judging.acts)
     else:
         if (folder / RUN).exists() and not resume:
             raise FileExistsError(
                 f"{folder} holds a run: pass resume=True to continue it, or choose another id"
             )
+        meta |= {"command": [sys.executable, *sys.argv], **provenance()}
         history = RunReader(folder).new() if resume else []
-        recorder = Recorder(RunWriter(folder, meta), framework, judging, history)
+        recorder = Recorder(RunWriter(folder, meta), framework, judging, history=history)
     run = Run(folder, recorder)
-    _live[folder] = run
+    _live.add(run)
     _die_politely()
     return run
 
@@ -111,7 +110,7 @@ class Run:
 
     @property
     def alarms(self) -> list[Alarm]:
-        """Alarms so far, the oldest first."""
+        """Alarms that this process has seen raised, the oldest first; inside `watch`, all of it."""
         if self._recorder and self._recorder.judges:
             return list(self._recorder.alarms)
         return RunReader(self.folder).alarms()
@@ -151,7 +150,7 @@ class Run:
         the next step cannot wait for that.
         """
         if self._recorder:
-            self._recorder.judge()
+            self._recorder.judges = True
 
     def should_stop(self) -> bool:
         """Whether a STOP file lies in the run folder, or an alarm has reached `stop_on`."""
@@ -161,7 +160,7 @@ class Run:
     def finish(self, state: str = "finished") -> None:
         """Writes what is left and seals the run. `state`: finished, stopped or failed."""
         recorder, self._recorder = self._recorder, None
-        _live.pop(self.folder, None)
+        _live.discard(self)
         if recorder is None:
             return
         try:
@@ -203,7 +202,7 @@ def _new_id(stem: str) -> str:
 
 def _attach(folder: Path) -> Run:
     """An unpickled run: the live one where it is of this process, else an inert one."""
-    return _live.get(folder) or Run(folder, None)
+    return next((run for run in _live if run.folder == folder), Run(folder, None))
 
 
 import_module("concurrent.futures.thread")  # sealing needs it, and at exit it cannot be loaded
@@ -212,7 +211,7 @@ import_module("concurrent.futures.thread")  # sealing needs it, and at exit it c
 @atexit.register
 def _finish_at_exit() -> None:
     state = "failed" if getattr(sys, "last_value", None) else "finished"
-    for run in list(_live.values()):
+    for run in list(_live):
         run.finish(state)
 
 
@@ -227,7 +226,7 @@ def _die_politely() -> None:
 
 
 def _finish_and_die(number: int, frame: FrameType | None) -> None:
-    for run in list(_live.values()):
+    for run in list(_live):
         run.finish("stopped")
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
@@ -235,7 +234,7 @@ def _finish_and_die(number: int, frame: FrameType | None) -> None:
 
 def _forget_in_child() -> None:
     """A forked child has no recorder thread and must not write: its runs become inert."""
-    for run in _live.values():
+    for run in _live:
         run._recorder = None  # pyright: ignore[reportPrivateUsage]
     _live.clear()
     if signal.getsignal(signal.SIGTERM) is _finish_and_die:

@@ -73,8 +73,8 @@ class CollapseCallback(TrainerCallback):
             self.run.judge_here()
         if state.logging_steps != 1 and state.is_world_process_zero:
             logger.warning(
-                "logging_steps=%s: the trainer logs averages over that many steps and leaves NaN "
-                "out of them; with logging_steps=1 every step is seen as it was",
+                "collapse-lab: logging_steps=%s: the trainer logs averages over that many steps "
+                "and leaves NaN out of them; with logging_steps=1 every step is seen as it was",
                 state.logging_steps,
             )
 

@@ -93,7 +93,7 @@ def test_what_is_not_a_number_is_left_out_and_told_once(
         run.log({"x": 1.0, "text": "3.5", "none": None, "many": np.zeros(3), "odd": object()})
     assert run.flush()
     assert [record.values for record in records(run.folder)] == [{"x": 1.0}] * 3
-    told = [record.message.split()[0] for record in caplog.records]
+    told = [record.message.split()[1] for record in caplog.records]
     assert told == ["'text'", "'none'", "'many'", "'odd'"]
 
 

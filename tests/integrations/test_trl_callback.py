@@ -19,9 +19,12 @@ from collapse_lab.store import INBOX, RUN_VARIABLE, RunReader
 EXAMPLE = Path(__file__).parents[2] / "examples" / "trl_grpo.py"
 NAN_STEP = 3
 
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("trl") is None, reason="TRL is not installed (pip install trl)"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        importlib.util.find_spec("trl") is None, reason="TRL is not installed (pip install trl)"
+    ),
+]
 
 
 def run(command: list[str], cwd: Path) -> subprocess.CompletedProcess[bytes]:
