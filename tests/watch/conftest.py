@@ -35,7 +35,9 @@ def command(tmp_path: Path) -> Callable[..., list[str]]:
 def watch(command: Callable[..., list[str]], tmp_path: Path) -> Watch:
     """Runs it to its end, its streams captured."""
 
-    def run(program: str, *options: object, **keywords: object) -> subprocess.CompletedProcess[bytes]:
+    def run(
+        program: str, *options: object, **keywords: object
+    ) -> subprocess.CompletedProcess[bytes]:
         settings: dict[str, object] = {"capture_output": True, "cwd": tmp_path, "timeout": 120}
         return subprocess.run(command(program, *options), **(settings | keywords))  # type: ignore[call-overload]
 

@@ -219,7 +219,9 @@ def test_a_new_window_size_reaches_the_command(command: Command, tmp_path: Path)
 def test_with_output_to_a_file_the_rest_stays_on_the_terminal(
     command: Command, tmp_path: Path
 ) -> None:
-    program = "import os; print(*[os.isatty(n) for n in range(3)]); os.write(2, b'to the terminal\\n')"
+    program = (
+        "import os; print(*[os.isatty(n) for n in range(3)]); os.write(2, b'to the terminal\\n')"
+    )
     line = ["sh", "-c", '"$@" > out.txt', "sh", *command(program)]
     output, _ = on_a_terminal(line, tmp_path, [])
     assert (tmp_path / "out.txt").read_bytes() == b"True False True\n"
@@ -263,7 +265,8 @@ def test_an_alert_target_that_hangs_adds_no_time_to_the_command(
 import time
 started = time.time()
 for step in range(1, 30):
-    print(f"step:{{step}} - actor/grad_norm:{{'nan' if step > 5 else 0.5 + step / 100}}", flush=True)
+    norm = "nan" if step > 5 else 0.5 + step / 100
+    print(f"step:{{step}} - actor/grad_norm:{{norm}}", flush=True)
     time.sleep(0.01)
 open({str(tmp_path / "seconds")!r}, "w").write(str(time.time() - started))
 """
