@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -56,6 +57,7 @@ for step in range(60):
     )
     assert relay.stdout and relay.stderr
     first = relay.stdout.readline()
+    time.sleep(0.5)  # what it has read but not yet passed on dies with it
     relay.kill()
     lines = [first, *relay.stdout]  # to the end of the command and of its observer
     assert [line.partition(" ")[0] for line in lines] == [f"step:{step}" for step in range(60)]
