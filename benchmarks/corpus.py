@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.cache import ROOT, cached, version
+from collapse_lab.labels import label_run
 from collapse_lab.readers.base import UnreadableLog
 from collapse_lab.readers.reader import read
 from collapse_lab.records import NEW_RUN, Record
+from collapse_lab.scoring import point_of
 
 HEALTHY = ("HEALTHY", "FLAT")
 """Verdicts that count as healthy. FLAT (no gain above noise) is a run that did not collapse."""
@@ -29,8 +31,10 @@ READERS = ("collapse_lab/readers", "collapse_lab/signals.py", "collapse_lab/tail
 class LabelledLog:
     """One log: what it holds, what became of the run, and where it collapsed.
 
-    `collapse` is an index into `records`, None when the run did not collapse or the labels do
-    not say where. `problem` says why a log cannot be judged.
+    `collapse` is an index into `records`: where the index's label has half of the best reward
+    lost, on a smoothed reward that lags. `onset` is where `collapse_lab.labels` sees that fall
+    begin. None where the run did not collapse or the label does not say. `problem` says why a log
+    cannot be judged.
     """
 
     file: str
@@ -39,6 +43,9 @@ class LabelledLog:
     verdict: str
     records: Sequence[Record]
     collapse: int | None
+    onset: int | None
+    kind: str
+    """What `collapse_lab.labels` calls the run."""
     key: tuple[str, ...]
     problem: str = ""
 
@@ -84,6 +91,10 @@ def _load(job: tuple[Path, dict[str, object]]) -> LabelledLog:
             problem = "the label counted other rewards than we read"
         else:
             collapse = points[entry["coll"]]
+    label = cached(("label", version("collapse_lab/labels.py"), *key), lambda: label_run(records))
+    onset = None
+    if collapse is not None and label.onset is not None:
+        onset = point_of([record.step for record in records], label.onset)
     return LabelledLog(
         str(entry["file"]),
         str(entry["repo"]),
@@ -91,6 +102,8 @@ def _load(job: tuple[Path, dict[str, object]]) -> LabelledLog:
         str(entry["v"]),
         records,
         collapse,
+        onset,
+        label.kind,
         key,
         problem or ("" if records else "no records"),
     )
@@ -106,13 +119,22 @@ def _read(path: Path) -> tuple[list[Record], str]:
 def label_points(records: Sequence[Record], key: str, count: object) -> list[int] | None:
     """The points that the label's index counts: records with the reward it was made on.
 
-    Where several records share a step (parallel environments) it counted the step once. None
-    when neither way gives its number of points.
+    That reward may stand under the log's own name, under ours, or under its own until the
+    framework was recognised. Where several records share a step (parallel environments) the label
+    counted the step once. None when no way gives its number of points.
     """
-    for name in (key, *REWARDS):
-        points = [point for point, record in enumerate(records) if name in record.values]
-        steps = {records[point].step: point for point in points}
-        for candidate in (points, list(steps.values())):
+    for names in (
+        (key,),
+        *((reward,) for reward in REWARDS),
+        *((key, reward) for reward in REWARDS),
+    ):
+        points = [
+            point
+            for point, record in enumerate(records)
+            if any(name in record.values for name in names)
+        ]
+        by_step = {records[point].step: point for point in points}
+        for candidate in (points, list(by_step.values())):
             if len(candidate) == count:
                 return candidate
     return None

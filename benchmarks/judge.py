@@ -14,13 +14,17 @@ from benchmarks.cache import cached, version
 from benchmarks.corpus import LabelledLog
 from collapse_lab.detectors.panel import Panel
 from collapse_lab.detectors.prior import Prior, fit
+from collapse_lab.detectors.reward_drop import RewardDrop
 from collapse_lab.records import SEVERITIES, Record
 
 OURS = {
     "collapse-lab, watch or above": ("watch", "alarm", "critical"),
     "collapse-lab, alarm or above": ("alarm", "critical"),
+    "collapse-lab, alarm or above, reward aside": ("alarm", "critical"),
     "collapse-lab, critical": ("critical",),
 }
+REWARD_ASIDE = "reward aside"
+"""Rows that end so leave out the detector that waits for the reward to fall."""
 DETECTORS = version("collapse_lab/detectors", "collapse_lab/signals.py", "collapse_lab/records.py")
 PEERS = version("benchmarks/peers.py", "benchmarks/peer_worker.py")
 RULES = version("benchmarks/simple_rules.py", "collapse_lab/signals.py")
@@ -80,7 +84,12 @@ def judge(log: LabelledLog, prior: Prior, with_peers: bool) -> Judgement:
         ("panel", DETECTORS, prior.to_json(), *log.key), lambda: _panel(log.records, prior)
     )
     alarms: dict[str, Sequence[int]] = {
-        row: [one.point for one in raised if one.severity in severities]
+        row: [
+            one.point
+            for one in raised
+            if one.severity in severities
+            and not (row.endswith(REWARD_ASIDE) and one.detector == RewardDrop.name)
+        ]
         for row, severities in OURS.items()
     }
     if with_peers:

@@ -48,8 +48,8 @@ def main() -> None:
             "## Detectors\n\n" + tables.long(names, usable, judgements),
             "## Runs in between\n\n" + tables.in_between(names, usable, judgements),
             "## Whitened residuals of healthy runs\n\n" + exceedances.table(usable, judgements),
-            "## Alarms on healthy runs, and collapses without one\n\n"
-            + tables.failures(usable, judgements),
+            "## Two labels compared\n\n" + tables.label_agreement(usable),
+            "## Run by run\n\n" + tables.each(usable, judgements),
         )
     )
     print(f"{len(usable)} of {len(logs)} logs, {time.monotonic() - started:.0f} s", file=sys.stderr)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
 from benchmarks.corpus import HEALTHY, LabelledLog
 from benchmarks.judge import OURS, Judgement
@@ -12,7 +13,6 @@ from benchmarks.markdown import percent, plain, share, table_of
 from collapse_lab import scoring
 from collapse_lab.scoring import ScoredRun
 
-WATCH, ALARM, _ = OURS
 FAMILIES = ("llm", "control")
 LEFT_OUT = ("with waste notices", "on our residuals")
 """Endings of the rows that only the long table shows."""
@@ -21,66 +21,76 @@ LATE = 10
 
 
 def scored(
-    row: str, logs: Sequence[LabelledLog], judgements: Sequence[Judgement], family: str | None
+    row: str,
+    logs: Sequence[LabelledLog],
+    judgements: Sequence[Judgement],
+    family: str | None,
+    place: Literal["collapse", "onset"] = "collapse",
 ) -> list[ScoredRun]:
-    """The healthy runs, and the collapsed ones whose collapse point is known."""
+    """The healthy runs, and the collapsed ones for which that place is known."""
     return [
-        ScoredRun([r.step for r in log.records], judgement.alarms[row], log.collapse)
+        ScoredRun([r.step for r in log.records], judgement.alarms[row], getattr(log, place))
         for log, judgement in zip(logs, judgements, strict=True)
-        if family in (None, log.family)
-        and (log.healthy or (log.verdict == "COLLAPSED" and log.collapse is not None))
+        if family in (None, log.family) and (log.healthy or getattr(log, place) is not None)
     ]
 
 
 def short(
     names: Iterable[str], logs: Sequence[LabelledLog], judgements: Sequence[Judgement]
 ) -> str:
-    """The README's table: both families, one line a detector."""
-    header = ["detector, at its defaults"]
-    for title in ("LLM runs", "control runs"):
-        header += [
-            f"{title}: healthy ones alarmed",
-            "collapses flagged in time",
-            "by luck",
-            f"by {LATE} records later",
-        ]
-    header.append("median lead")
-    lines: list[list[str]] = []
-    for name in names:
-        if name.endswith(LEFT_OUT):
-            continue
-        line = [f"**{name}**" if name in OURS else name]
-        for family in FAMILIES:
+    """The README's tables: one a family, one line a detector."""
+    header = [
+        "healthy runs alarmed",
+        "collapses flagged in time",
+        "by luck",
+        f"by {LATE} records later",
+        "before the fall began",
+        "median lead",
+    ]
+    parts: list[str] = []
+    for title, family in (("LLM runs", "llm"), ("Classic control runs", "control")):
+        lines: list[list[str]] = []
+        for name in names:
+            if name.endswith(LEFT_OUT):
+                continue
             runs = scored(name, logs, judgements, family)
-            line += [
-                share(scoring.healthy_false_alarm(runs)),
-                share(scoring.recall(runs)),
-                percent(scoring.recall_by_luck(runs)),
-                share(scoring.recall(runs, lead=-LATE)),
-            ]
-        both = scored(name, logs, judgements, None)
-        lines.append([*line, plain(scoring.median_early_lead(both))])
-    return table_of(header, lines) + "\n\n" + _footnote(logs)
+            falls = scored(name, logs, judgements, family, "onset")
+            lines.append(
+                [
+                    f"**{name}**" if name in OURS else name,
+                    share(scoring.healthy_false_alarm(runs)),
+                    share(scoring.recall(runs)),
+                    percent(scoring.recall_by_luck(runs)),
+                    share(scoring.recall(runs, lead=-LATE)),
+                    share(scoring.recall(falls, lead=1)),
+                    plain(scoring.median_early_lead(runs)),
+                ]
+            )
+        some = [log for log in logs if log.family == family]
+        collapsed = [log for log in some if log.collapse is not None]
+        counts = f"{_counted('healthy', [log for log in some if log.healthy])}, "
+        counts += _counted("collapsed", collapsed)
+        parts.append(f"{title}: {counts}.\n\n" + table_of([title, *header], lines))
+    return "\n\n".join((*parts, FOOTNOTE))
 
 
-def _footnote(logs: Sequence[LabelledLog]) -> str:
-    judged = [log for log in logs if log.healthy or log.collapse is not None]
-    counts = "; ".join(
-        f"{family}: {len(some)} {kind} runs of {len({log.repository for log in some})} repositories"
-        for family in FAMILIES
-        for kind, some in (
-            ("healthy", [log for log in judged if log.healthy and log.family == family]),
-            ("collapsed", [log for log in judged if not log.healthy and log.family == family]),
-        )
-    )
-    return (
-        f"Real runs of other people ({counts}), Wilson 95 % intervals in brackets. Healthy is "
-        "HEALTHY or FLAT (no gain above noise). *In time*: first alarm at or before the collapse "
-        "point. *By luck*: the share of healthy runs that had alarmed by the same points. *Median "
-        "lead*: records from the first alarm to the collapse, where flagged in time. Our "
-        "population prior was fitted without the repository being judged; runs of one repository "
-        "share a stack, so intervals over them are narrower than the truth. Every score, the runs "
-        "in between and each failure: [docs/real-logs.md](docs/real-logs.md)."
+FOOTNOTE = (
+    "Each detector at its defaults; Wilson 95 % intervals in brackets. Healthy is HEALTHY or FLAT "
+    "(no gain above noise). *In time*: first alarm at or before the collapse point, where a "
+    "smoothed reward has lost half, so that a detector that waits for the reward can be in time "
+    "too. *Before the fall began*: earlier than the onset that `collapse_lab.labels` sees in "
+    "hindsight; only leading evidence can. *By luck*: the share of healthy runs that had alarmed "
+    "by the collapse points. *Median lead*: records from the first alarm to the collapse, where "
+    "flagged in time. Our population prior was fitted without the repository being judged. Runs "
+    "of one repository share a stack, so the truth is less certain than the intervals. Every "
+    "score, the runs in between and each failure: [docs/real-logs.md](docs/real-logs.md)."
+)
+
+
+def _counted(kind: str, logs: Sequence[LabelledLog]) -> str:
+    repositories = len({log.repository for log in logs})
+    return f"{len(logs)} {kind} of {repositories} " + (
+        "repository" if repositories == 1 else "repositories"
     )
 
 
@@ -94,6 +104,8 @@ def long(names: Sequence[str], logs: Sequence[LabelledLog], judgements: Sequence
         "flagged by the collapse",
         "by luck",
         f"by {LATE} records later",
+        "before the fall began",
+        "by luck",
         "premature",
         "median lead, early ones (records)",
         "(steps)",
@@ -105,6 +117,7 @@ def long(names: Sequence[str], logs: Sequence[LabelledLog], judgements: Sequence
         lines: list[list[str]] = []
         for name in names:
             runs = scored(name, logs, judgements, family)
+            falls = scored(name, logs, judgements, family, "onset")
             healthy = scoring.healthy_false_alarm(runs)
             lines.append(
                 [
@@ -115,6 +128,8 @@ def long(names: Sequence[str], logs: Sequence[LabelledLog], judgements: Sequence
                     share(scoring.recall(runs)),
                     percent(scoring.recall_by_luck(runs)),
                     share(scoring.recall(runs, lead=-LATE)),
+                    share(scoring.recall(falls, lead=1)),
+                    percent(scoring.recall_by_luck(falls, lead=1)),
                     share(scoring.premature(runs)),
                     plain(scoring.median_early_lead(runs)),
                     plain(scoring.median_early_lead(runs, "steps")),
@@ -151,22 +166,31 @@ def in_between(
     )
 
 
-def failures(logs: Sequence[LabelledLog], judgements: Sequence[Judgement]) -> str:
-    """Each healthy log that the alarm tier spoke on, and each collapse it did not flag in time."""
-    header = ["log", "verdict", "what", "detector", "signals"]
-    lines: list[list[str]] = []
+def each(logs: Sequence[LabelledLog], judgements: Sequence[Judgement]) -> str:
+    """Every healthy log that the alarm tier spoke on, and every collapse with its first alarm."""
+    false: list[list[str]] = []
+    collapses: list[list[str]] = []
     for log, judgement in zip(logs, judgements, strict=True):
         loud = next((one for one in judgement.raised if one.severity != "watch"), None)
+        what = ["never", "", "", ""]
+        if loud:
+            signals = ", ".join(f"`{name}`" for name in loud.signals[:4])
+            what = [str(loud.point), loud.severity, loud.detector, signals]
         if log.healthy and loud:
-            what = f"{loud.severity} at record {loud.point} of {len(log.records)}"
-        elif log.collapse is not None and (loud is None or loud.point > log.collapse):
-            when = f"first at {loud.point}" if loud else "never alarmed"
-            what = f"collapse at record {log.collapse} of {len(log.records)}, {when}"
-        else:
-            continue
-        signals = ", ".join(f"`{name}`" for name in loud.signals[:4]) if loud else ""
-        lines.append([f"`{log.file}`", log.verdict, what, loud.detector if loud else "", signals])
-    return table_of(header, lines, numbers=False)
+            false.append([f"`{log.file}`", log.verdict, str(len(log.records)), *what])
+        elif log.collapse is not None:
+            onset = "-" if log.onset is None else str(log.onset)
+            places = [onset, str(log.collapse), str(len(log.records))]
+            collapses.append([f"`{log.file}`", *places, *what])
+    first = ["first alarm at", "severity", "detector", "signals"]
+    return (
+        "The alarm tier only; places are records of the log.\n\n### Alarms on healthy runs\n\n"
+        + table_of(["log", "verdict", "records", *first], false, numbers=False)
+        + "\n\n### Collapses\n\n"
+        + table_of(
+            ["log", "fall begins", "collapse at", "records", *first], collapses, numbers=False
+        )
+    )
 
 
 def preface(logs: Sequence[LabelledLog]) -> str:
@@ -190,4 +214,18 @@ def preface(logs: Sequence[LabelledLog]) -> str:
             table_of(["verdict", "llm", "control"], lines),
             "Not judged:\n\n" + ("\n".join(left_out) or "none"),
         )
+    )
+
+
+def label_agreement(logs: Sequence[LabelledLog]) -> str:
+    """The index's verdicts against those of `collapse_lab.labels`: labels err too."""
+    kinds = sorted({log.kind for log in logs})
+    counts = Counter((log.verdict, log.kind) for log in logs)
+    lines = [
+        [verdict, *(str(counts[verdict, kind] or "") for kind in kinds)]
+        for verdict in sorted({log.verdict for log in logs})
+    ]
+    return (
+        "Rows are the verdicts of the index, on which the tables rest; columns are what "
+        "`collapse_lab.labels` says of the same logs.\n\n" + table_of(["verdict", *kinds], lines)
     )
