@@ -1,0 +1,83 @@
+"""A real HTTP server, and notices to send."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from collapse_lab.alerts import Notice
+from collapse_lab.records import Alarm, Evidence, Severity
+
+
+class Server:
+    """Keeps (headers, body) of every POST; answers with the next of `answers`, then with 200."""
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[dict[str, str], Any]] = []
+        self.answers: list[int] = []
+        kept = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                kept.requests.append((dict(self.headers), json.loads(body)))
+                self.send_response(kept.answers.pop(0) if kept.answers else 200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.http.server_port}/hook"
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    kept = Server()
+    thread = threading.Thread(target=kept.http.serve_forever)
+    thread.start()
+    yield kept
+    kept.http.shutdown()
+    thread.join()
+    kept.http.server_close()
+
+
+@pytest.fixture
+def hanging_server() -> Iterator[str]:
+    """The address of a server that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
+
+
+@pytest.fixture
+def alarm() -> Callable[..., Alarm]:
+    """An alarm about an entropy that has left its band 0.15 to 0.3."""
+
+    def build(
+        step: int = 1,
+        severity: Severity = "alarm",
+        detector: str = "cusum",
+        message: str = "entropy falls",
+    ) -> Alarm:
+        part = Evidence("policy/entropy", "policy", 30, 0.03, 0.2, 0.15, 0.3, "down", 9.0, 11, 12)
+        return Alarm(step, severity, detector, message, 30, (28, 33), (part,), 27, ("ratio",))
+
+    return build
+
+
+@pytest.fixture
+def notice(alarm: Callable[..., Alarm]) -> Callable[..., Notice]:
+    """A notice about such an alarm; what is no field of a notice is one of the alarm."""
+
+    def build(run: str = "/runs/a", **fields: Any) -> Notice:
+        own = {name: fields.pop(name) for name in ("status", "ended") if name in fields}
+        return Notice(alarm(**fields), run, started=1e9, **own)
+
+    return build
