@@ -11,6 +11,7 @@ import click
 import pytest
 
 from collapse_lab.cli import main
+from collapse_lab.detectors.edetector import ALPHA, BETS, Bet
 from collapse_lab.detectors.panel import DETECTORS
 from collapse_lab.readers import FILE_FORMATS, LINE_FORMATS
 from collapse_lab.readers.aliases import ALIASES
@@ -66,3 +67,16 @@ def test_the_readme_shows_each_command() -> None:
 def test_a_relative_link_leads_to_a_file(page: str) -> None:
     for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", PAGES[page]):
         assert (ROOT / page).parent.joinpath(target).exists(), target
+
+
+def test_the_stated_assumption_is_the_one_that_the_alarm_bets_on() -> None:
+    ranks = {"second": 2, "third": 3}
+    row = r"\| (second|third) \| ([\d.]+) \| (\.\d+) \|"
+    stated = [
+        Bet(ranks[rank], float(level), float(chance))
+        for rank, level, chance in re.findall(row, PAGES["docs/detection.md"])
+    ]
+    assert tuple(stated) == BETS
+    assert f"at most {ALPHA:.0%} of healthy runs" in " ".join(
+        PAGES["docs/detection.md"].replace(" %", "%").split()
+    )
