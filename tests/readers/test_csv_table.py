@@ -191,3 +191,10 @@ def test_no_text_breaks_the_parser(lines: list[str]) -> None:
         cells = rows.feed(line)
         assert cells is None or set(cells) <= set(rows.columns)
     rows.close("")
+
+
+def test_a_key_is_not_called_unmapped_once_the_framework_is_known(tmp_path: Path) -> None:
+    lines = "step,actor/grad_norm,odd,actor/pg_loss", "0,1.0,2,", "1,1.0,2,0.5"
+    records, log = read(table(tmp_path / "a.csv", *lines))
+    assert log.framework == "verl" and log.unmapped == ["odd"]
+    assert records[1].values == {"optim/grad_norm": 1.0, "odd": 2.0, "loss/pg": 0.5}

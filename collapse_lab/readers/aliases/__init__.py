@@ -61,6 +61,8 @@ class Names:
         if self.framework is None and (framework := guess(keys)):
             self.framework = framework
             self._known.clear()
+            foreign = [key for key in self.unmapped if _rank(framework, key)[1] is None]
+            self.unmapped = dict.fromkeys(foreign)
         table = self.framework or UNKNOWN
         names: dict[str, str] = {}
         for key in sorted(keys, key=lambda key: _rank(table, key)[0]):
