@@ -29,14 +29,15 @@ def draw(
     earlier: Sequence[Alarm] = (),
     panels: int = 6,
 ) -> str:
-    """An SVG document: the reward, then the signals that raised the alarm, strongest first.
+    """An SVG document: a reward, then the signals that raised the alarm, strongest first.
 
     `earlier` are notices that came before this alarm. Raises ValueError without records.
     """
     evidence = {part.signal: part for part in alarm.evidence}
+    first_panel = [] if "reward" in alarm.families else ["reward/mean"]
     names = [
         name
-        for name in dict.fromkeys(("reward/mean", *evidence))
+        for name in dict.fromkeys((*first_panel, *evidence))
         if any(name in record.values for record in records)
     ][:panels]
     first, last = min(r.step for r in records), max(r.step for r in records)
