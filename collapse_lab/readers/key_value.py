@@ -18,6 +18,9 @@ PREFIX = 80
 REPEATS = {True: 3, False: 5}
 """Lines with the same keys that make a log, with and without a step: programs print many things."""
 
+MOST_HELD = 100
+"""Lines kept until they prove to be measurements: a program may print others for ever."""
+
 _NUMBER = r"[-+]?(?:\d+\.?\d*(?:e[-+]?\d+)?|\.\d+(?:e[-+]?\d+)?|nan|inf(?:inity)?)"
 _KEY = r"[a-z][\w./@()-]*(?: [a-z(][\w./@()-]*){0,3}?"
 _PAIR = re.compile(
@@ -48,6 +51,8 @@ class KeyValueLines:
 
     @classmethod
     def claims(cls, head: list[str]) -> float:
+        if len(head) < min(REPEATS.values()):
+            return 0.0
         form = cls()
         rows = [row for line in head for row in form.feed(line)]
         if not rows:
@@ -62,6 +67,7 @@ class KeyValueLines:
         if self._shape is not None and stepped == self._stepped:
             return [row] if stepped or shape == self._shape else []
         self._held.append(row)
+        del self._held[:-MOST_HELD]
         alike = [held for held in self._held if (held.step is not None) == stepped]
         same = [held for held in alike if shape == frozenset(held.values)]
         if len(same) < REPEATS[stepped]:

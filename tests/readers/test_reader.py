@@ -112,12 +112,13 @@ def test_a_program_without_metrics_gives_nothing_and_no_error() -> None:
     assert (reader.format, records) == (None, [])
 
 
-def test_the_search_costs_the_same_for_every_line() -> None:
+@pytest.mark.parametrize("chatter", ["generated 128 prompts in 3.25 s", "load={} k{}=1 b=2"])
+def test_the_search_costs_the_same_for_every_line(chatter: str) -> None:
     def seconds(lines: int) -> float:
         reader = LineReader()
         started = time.process_time()
         for n in range(lines):
-            reader.feed(f"INFO worker {n}: generated 128 prompts in 3.25 s")
+            reader.feed(f"INFO worker {n}: {chatter.format(n, n)}")
         return time.process_time() - started
 
     seconds(200)
