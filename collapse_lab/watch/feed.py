@@ -77,6 +77,7 @@ class Feed:
         if not self.broken:
             self.broken = True
             self._waiting.clear()
+            self._held = self._spilled = self._fetched = 0
             os.close(self.descriptor)
 
     def _write_spill(self, data: bytes) -> None:
