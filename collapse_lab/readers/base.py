@@ -4,8 +4,8 @@ A *line format* turns lines into rows; a row holds the numbers one place of a lo
 step, under the log's own key names. `reader.py` does the rest for every format alike: following
 the file, translating names, merging the rows of a step, noticing restarts.
 
-To add a format: one file here with a class like those beside it, one line in `FORMATS`
-(`__init__.py`); names go into the framework's table in `aliases.py`.
+To add a format: one file here with a class like those beside it, and one line in `__init__.py`;
+names go into the framework's table in `aliases/`.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ _KEY = r"'((?:[^'\\\x00-\x1f]|\\.)*)': "
 _TEXT = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
 _CALL = r"[\w.]+\((?:[^()'\"]|'[^']*')*\)"  # np.float64(0.1), tensor(0.1, device='cuda:0')
 _ATOM = r"[^\s'\",:{}()\[\]]+"
-_PAIR = re.compile(rf"{_KEY}({_TEXT}|{_CALL}|{_ATOM})(, |\}})")
+_PAIR = re.compile(rf"{_KEY}({_ATOM}|{_TEXT}|{_CALL})(, |\}})")
 _NESTED = re.compile(rf"{_KEY}(?=[\[({{])")
 _TENSOR = re.compile(r"tensor\((-?[\w.+-]+)(?:, [^()]*)?\)")
 

@@ -105,7 +105,7 @@ def is_log(items: dict[str, str]) -> bool:
 
 def is_eval(items: Collection[str]) -> bool:
     """Whether the keys of a log are those of an evaluation, and of no training step."""
-    return any(key.startswith("eval_") for key in items) and not _TRAINING & set(items)
+    return _TRAINING.isdisjoint(items) and any(key.startswith("eval_") for key in items)
 
 
 def _stated(items: dict[str, str]) -> int | None:
