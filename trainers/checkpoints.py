@@ -1,0 +1,95 @@
+"""The state of a training, and its file: a resumed run goes on to the bit (CPU, one thread)."""
+
+from __future__ import annotations
+
+import copy
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Generator
+from torch.optim import AdamW
+
+from collapse_lab.trainers.cloning import cloned_policy
+from collapse_lab.trainers.policy import Policy, new_policy
+from collapse_lab.trainers.recipes import Recipe
+from collapse_lab.trainers.tasks import TASKS
+from collapse_lab.trainers.tasks.base import task_seed
+
+TASKS_A_SEED = 10_000_000
+"""Room for the tasks of one run; those of run seed s begin at (s + 1) times this, after the
+demonstrations."""
+
+
+@dataclass
+class State:
+    """All that changes from step to step, and the frozen reference.
+
+    `drawn` counts the tasks sampled so far and `turns` the environment steps, the filter's
+    surplus included. Each use of chance has a generator of its own.
+    """
+
+    policy: Policy
+    reference: Policy
+    optimiser: AdamW
+    sampling: Generator
+    shuffling: Generator
+    step: int = 0
+    drawn: int = 0
+    turns: int = 0
+
+    @classmethod
+    def begin(cls, recipe: Recipe, cache: Path) -> State:
+        """The cloned policy, before any update."""
+        policy = cloned_policy(TASKS[recipe.task], recipe.size, recipe.cloning, cache)
+        return cls._around(policy, recipe)
+
+    @classmethod
+    def load(cls, path: Path, recipe: Recipe) -> State:
+        """As `save` left it; ValueError when it was another recipe's."""
+        saved: dict[str, Any] = torch.load(path, weights_only=True)
+        if saved["recipe"] != repr(recipe):
+            raise ValueError(
+                f"{path} was made by another recipe: choose another folder, or the settings it had:"
+                f" {saved['recipe']}"
+            )
+        state = cls._around(new_policy(TASKS[recipe.task], recipe.size, 0), recipe)
+        state.policy.load_state_dict(saved["policy"])
+        state.reference.load_state_dict(saved["reference"])
+        state.optimiser.load_state_dict(saved["optimiser"])
+        state.sampling.set_state(saved["sampling"])
+        state.shuffling.set_state(saved["shuffling"])
+        state.step, state.drawn, state.turns = saved["counts"]
+        return state
+
+    def save(self, path: Path, recipe: Recipe) -> None:
+        """Replaces the file in one go: it is whole at any time."""
+        partial = path.with_name(f".{path.name}.{os.getpid()}")
+        saved = {
+            "recipe": repr(recipe),
+            "policy": self.policy.state_dict(),
+            "reference": self.reference.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "sampling": self.sampling.get_state(),
+            "shuffling": self.shuffling.get_state(),
+            "counts": (self.step, self.drawn, self.turns),
+        }
+        torch.save(saved, partial)
+        partial.replace(path)
+
+    def next_tasks(self, recipe: Recipe) -> list[int]:
+        """Seeds of the next batch of tasks."""
+        first = TASKS_A_SEED * (recipe.seed + 1) + self.drawn
+        self.drawn += recipe.groups
+        return [task_seed("train", first + i) for i in range(recipe.groups)]
+
+    @classmethod
+    def _around(cls, policy: Policy, recipe: Recipe) -> State:
+        reference = copy.deepcopy(policy).requires_grad_(False)
+        optimiser = AdamW(policy.parameters(), recipe.lr, weight_decay=recipe.weight_decay)
+        sampling, shuffling = Generator(), Generator()
+        sampling.manual_seed(2 * recipe.seed)
+        shuffling.manual_seed(2 * recipe.seed + 1)
+        return cls(policy, reference, optimiser, sampling, shuffling)
