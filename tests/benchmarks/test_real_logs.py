@@ -17,7 +17,8 @@ from collapse_lab.records import Record
 
 def log(verdict: str, length: int = 20, collapse: int | None = None) -> LabelledLog:
     records = [Record(5 * point, values={"reward/mean": 1.0}) for point in range(length)]
-    return LabelledLog("llm/a.log", "a/b", "llm", verdict, records, collapse, key=())
+    onset = collapse - 2 if collapse else None
+    return LabelledLog("llm/a.log", "a/b", "llm", verdict, records, collapse, onset, "", key=())
 
 
 def judged(*alarms: int, **residuals: list[float]) -> Judgement:
@@ -56,6 +57,11 @@ def test_healthy_and_collapsed_runs_are_scored_and_the_rest_is_left_out():
     assert tables.scored("x", logs, [judged(3)] * 4, "control") == []
 
 
+def test_the_beginning_of_the_fall_is_judged_on_its_own():
+    [run] = tables.scored("x", [log("COLLAPSED", collapse=9)], [judged(8)], None, "onset")
+    assert run.collapse == 7
+
+
 def test_a_label_counts_the_records_that_carry_its_reward():
     rewarded = {3: 0.1, 7: 0.2, 9: 0.3}
     records = [
@@ -69,3 +75,8 @@ def test_a_label_counts_the_records_that_carry_its_reward():
 def test_a_label_made_by_step_counts_records_of_one_step_once():
     records = [Record(step, values={"reward/mean": 1.0}) for step in (1, 1, 2, 3, 3)]
     assert corpus.label_points(records, "episodic_return", 3) == [1, 2, 4]
+
+
+def test_a_label_finds_its_reward_where_the_first_record_still_has_the_logs_own_name():
+    records = [Record(0, values={"ep_rew_mean": 1.0}), Record(1, values={"reward/mean": 1.0})]
+    assert corpus.label_points(records, "ep_rew_mean", 2) == [0, 1]
