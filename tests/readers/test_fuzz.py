@@ -45,7 +45,7 @@ def test_every_line_format_has_samples_and_reads_them() -> None:
 
 
 @pytest.mark.parametrize("name", LINE_FORMATS)
-@settings(max_examples=150, deadline=2000)
+@settings(max_examples=100, deadline=2000)
 @given(lines=LINES)
 def test_no_format_crashes_or_invents(name: str, lines: list[str]) -> None:
     kind = LINE_FORMATS[name]
@@ -54,7 +54,7 @@ def test_no_format_crashes_or_invents(name: str, lines: list[str]) -> None:
     assert stated(lines).invented(values) == []
 
 
-@settings(max_examples=150, deadline=4000)
+@settings(max_examples=100, deadline=4000)
 @given(lines=LINES)
 def test_no_reader_that_searches_crashes_or_invents(lines: list[str]) -> None:
     reader = LineReader()
