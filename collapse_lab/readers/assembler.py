@@ -1,0 +1,76 @@
+"""Rows of any format -> records: names, the rows of one step, restarts and further runs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from collapse_lab.readers.aliases import Names
+from collapse_lab.readers.base import Row
+from collapse_lab.records import NEW_RUN, RESTART, Record
+
+
+class Assembler:
+    """Rows under a log's own names -> records under canonical names."""
+
+    def __init__(self, framework: str | None, merges: bool) -> None:
+        self.names = Names(framework)
+        self._merges = merges
+        self._open: Row | None = None
+        self._last_step = -1
+        self._run: str = ""
+
+    def add(self, row: Row) -> list[Record]:
+        """Records that this row completes."""
+        if row.step is None:
+            row = replace(row, step=self._next_step())
+        if not self._merges:
+            return [self._record(row)]
+        held = self._open
+        if held is None:
+            self._open = row
+            return []
+        if (held.step, held.run) == (row.step, row.run) and _adds(row, held):
+            self._open = Row(
+                row.step,
+                {**held.values, **row.values},
+                held.time if math.isnan(row.time) else row.time,
+                {**held.notes, **row.notes},
+                row.run,
+            )
+            return []
+        self._open = row
+        return [self._record(held)]
+
+    def flush(self) -> list[Record]:
+        """The step still open: at the end of a log, or when a live one has gone quiet."""
+        held, self._open = self._open, None
+        return [] if held is None else [self._record(held)]
+
+    def _next_step(self) -> int:
+        open_step = self._open.step if self._open else None
+        return (self._last_step if open_step is None else open_step) + 1
+
+    def _record(self, row: Row) -> Record:
+        assert row.step is not None
+        values = self.names.rename(row.values)
+        notes: dict[str, str] = {}
+        if row.notes:
+            names = self.names.translate({**row.values, **row.notes})
+            notes = {names[key]: text for key, text in row.notes.items()}
+        if row.run != self._run:
+            self._run, self._last_step = row.run, -1
+            notes[NEW_RUN] = row.run
+        elif row.step < self._last_step:
+            notes[RESTART] = f"step went back from {self._last_step} to {row.step}"
+        self._last_step = row.step
+        return Record(row.step, row.time, values, notes=notes)
+
+
+def _adds(row: Row, held: Row) -> bool:
+    """Whether a row completes the held one; a key stated anew is another observation of the step.
+
+    Writers repeat what says where they are (an epoch) beside what they add.
+    """
+    again = row.values.keys() & held.values.keys()
+    return row.values.keys() > again and all(row.values[key] == held.values[key] for key in again)
