@@ -19,7 +19,7 @@ def rollouts_of(
     anchor: list[int] | None = None,
     step_reward: list[float] | None = None,
     lengths: list[int] | None = None,
-    **more: Tensor | None,
+    **more: Any,
 ) -> Rollouts:
     """One row per reward; by default one group, every row a trajectory of one turn and token."""
     rows = len(rewards)

@@ -1,0 +1,317 @@
+"""What a probe returns: parts that add up, so micro-batches, mini-batches and ranks do.
+
+A mean of means is not the mean. So a measurement stays a sum and a count (or extremes, fixed
+histograms, the largest values) until the step is over; then it is reduced once across ranks and
+read. A part that has counted nothing has no value and leaves its name out of the record.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from functools import reduce
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+from collapse_lab.probes.pareto import shape
+from collapse_lab.signals import HISTOGRAMS
+
+Parts = dict[str, "Part"]
+"""Signal name -> its part."""
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Fields are tensors of any shape; two parts of one name are joined field by field."""
+
+    def __add__(self, other: Self) -> Self:
+        mine = self.tensors()
+        return replace(self, **{name: self.join(name, a, getattr(other, name)) for name, a in mine})
+
+    def join(self, field: str, a: Tensor, b: Tensor) -> Tensor:
+        """The field of both together."""
+        return a + b
+
+    def tensors(self) -> list[tuple[str, Tensor]]:
+        return [(field.name, getattr(self, field.name)) for field in fields(self)]
+
+    def value(self) -> float | None:
+        """The number that is recorded, None when nothing was counted; only after `on_host`."""
+        raise NotImplementedError
+
+    def values(self, name: str) -> dict[str, float]:
+        value = self.value()
+        return {} if value is None else {name: value}
+
+
+@dataclass(frozen=True, eq=False)
+class Mean(Part):
+    """total / count."""
+
+    total: Tensor
+    count: Tensor
+
+    @classmethod
+    def of(cls, values_N: Tensor) -> Mean:
+        """Of numbers, or the share of True."""
+        return cls(values_N.sum(dtype=torch.float64), _count(values_N))
+
+    @classmethod
+    def ratio(cls, total: float | Tensor, count: float | Tensor) -> Mean:
+        return cls(*(torch.as_tensor(value, dtype=torch.float64) for value in (total, count)))
+
+    def value(self) -> float | None:
+        return float(self.total / self.count) if self.count != 0 else None
+
+
+@dataclass(frozen=True, eq=False)
+class Largest(Part):
+    """The largest value; NaN when there was one."""
+
+    peak: Tensor
+
+    @classmethod
+    def of(cls, values_N: Tensor) -> Largest:
+        return cls(values_N.amax().double())
+
+    def join(self, field: str, a: Tensor, b: Tensor) -> Tensor:
+        return torch.maximum(a, b)
+
+    def value(self) -> float:
+        return float(self.peak)
+
+
+@dataclass(frozen=True, eq=False)
+class Smallest(Largest):
+    """The smallest value; NaN when there was one."""
+
+    @classmethod
+    def of(cls, values_N: Tensor) -> Smallest:
+        return cls((-values_N).amax().double())
+
+    def value(self) -> float:
+        return -float(self.peak)
+
+
+@dataclass(frozen=True, eq=False)
+class Spread(Part):
+    """Unbiased standard deviation."""
+
+    count: Tensor
+    total: Tensor
+    square: Tensor
+
+    @classmethod
+    def of(cls, values_N: Tensor) -> Spread:
+        values_N = values_N.double()
+        return cls(_count(values_N), values_N.sum(), values_N.square().sum())
+
+    def value(self) -> float | None:
+        if self.count < 2:
+            return None
+        variance = (self.square - self.total.square() / self.count) / (self.count - 1)
+        return math.sqrt(max(float(variance), 0.0)) if variance == variance else math.nan
+
+
+@dataclass(frozen=True, eq=False)
+class Covariance(Part):
+    """Population covariance of two columns."""
+
+    count: Tensor
+    x: Tensor
+    y: Tensor
+    xy: Tensor
+
+    @classmethod
+    def of(cls, x_N: Tensor, y_N: Tensor) -> Covariance:
+        x_N, y_N = x_N.double(), y_N.double()
+        return cls(_count(x_N), x_N.sum(), y_N.sum(), (x_N * y_N).sum())
+
+    def value(self) -> float | None:
+        if self.count == 0:
+            return None
+        return float(self.xy / self.count - self.x * self.y / self.count.square())
+
+
+@dataclass(frozen=True, eq=False)
+class Correlation(Covariance):
+    """Pearson correlation of two columns; none where one of them is constant."""
+
+    xx: Tensor
+    yy: Tensor
+
+    @classmethod
+    def of(cls, x_N: Tensor, y_N: Tensor) -> Correlation:
+        x_N, y_N = x_N.double(), y_N.double()
+        products = ((x_N * y_N).sum(), x_N.square().sum(), y_N.square().sum())
+        return cls(_count(x_N), x_N.sum(), y_N.sum(), *products)
+
+    def value(self) -> float | None:
+        n = self.count
+        variances = (n * self.xx - self.x.square()) * (n * self.yy - self.y.square())
+        if variances <= 0:
+            return None
+        return float((n * self.xy - self.x * self.y) / variances.sqrt())
+
+
+@dataclass(frozen=True, eq=False)
+class EffectiveSize(Part):
+    """Kish's effective sample size as a share, (sum w)^2 / (n sum w^2), from log weights.
+
+    Sums are kept as logs: the weight of a whole sequence may be beyond floating point.
+    """
+
+    log_total: Tensor
+    log_square: Tensor
+    count: Tensor
+
+    @classmethod
+    def of(cls, log_weight_N: Tensor) -> EffectiveSize:
+        log_weight_N = log_weight_N.double()
+        return cls(log_weight_N.logsumexp(0), (2 * log_weight_N).logsumexp(0), _count(log_weight_N))
+
+    def join(self, field: str, a: Tensor, b: Tensor) -> Tensor:
+        return a + b if field == "count" else torch.logaddexp(a, b)
+
+    def value(self) -> float:
+        return float((2 * self.log_total - self.log_square - self.count.log()).exp())
+
+
+@dataclass(frozen=True, eq=False)
+class Tail(Part):
+    """Pareto k-hat of the upper tail, from the largest log weights; none for fewer than 25.
+
+    The largest `CAPACITY` of a union are among the largest of its parts, so the fit does not
+    depend on how the weights were split.
+    """
+
+    CAPACITY = 1024
+
+    top: Tensor
+    count: Tensor
+
+    @classmethod
+    def of(cls, log_weight_N: Tensor) -> Tail:
+        top = log_weight_N.double().topk(min(cls.CAPACITY, len(log_weight_N))).values
+        return cls(top, _count(log_weight_N))
+
+    def join(self, field: str, a: Tensor, b: Tensor) -> Tensor:
+        if field == "count":
+            return a + b
+        both = torch.cat([a, b])
+        return both.topk(min(self.CAPACITY, len(both))).values
+
+    def value(self) -> float | None:
+        return shape(self.top.numpy(), int(self.count))
+
+
+@dataclass(frozen=True, eq=False)
+class Histogram(Part):
+    """Counts between the fixed edges that `signals.HISTOGRAMS` has for this name.
+
+    The first and last bin are open. Its values are the quantiles listed there, exact to a bin.
+    """
+
+    counts: Tensor
+
+    @classmethod
+    def of(cls, name: str, values_N: Tensor) -> Histogram:
+        edges = torch.tensor(HISTOGRAMS[name].edges, dtype=torch.float64, device=values_N.device)
+        bins_N = torch.bucketize(values_N.double(), edges)
+        return cls(torch.bincount(bins_N, minlength=len(edges) + 1).double())
+
+    def values(self, name: str) -> dict[str, float]:
+        edges = HISTOGRAMS[name].edges
+        if self.counts.sum() == 0:
+            return {}
+        return {
+            f"{name}_q{round(100 * level):02d}": _quantile(self.counts.tolist(), edges, level)
+            for level in HISTOGRAMS[name].quantiles
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class LargestMean(Part):
+    """The largest of K means, each of which adds up by itself: the worst mini-batch of a step."""
+
+    totals_K: Tensor
+    counts_K: Tensor
+
+    @classmethod
+    def of(cls, means: Iterable[Mean]) -> LargestMean:
+        means = list(means)
+        return cls(
+            torch.stack([mean.total for mean in means]), torch.stack([mean.count for mean in means])
+        )
+
+    def value(self) -> float:
+        return float((self.totals_K / self.counts_K).amax())
+
+
+def merged(several: Iterable[Parts]) -> Parts:
+    """The parts of all of them together; a name that only some have keeps what they have."""
+
+    def merge(a: Parts, b: Parts) -> Parts:
+        return a | {name: a[name] + part if name in a else part for name, part in b.items()}
+
+    return reduce(merge, several, {})
+
+
+def on_host(parts: Parts) -> Parts:
+    """The same parts on the CPU, by one transfer."""
+    tensors = [tensor for part in parts.values() for _, tensor in part.tensors()]
+    if not tensors:
+        return parts
+    device = next((t.device for t in tensors if t.device.type != "cpu"), tensors[0].device)
+    flat = torch.cat([t.reshape(-1).to(device, torch.float64) for t in tensors]).cpu()
+    pieces = iter(flat.split([tensor.numel() for tensor in tensors]))
+
+    def rebuilt(part: Part) -> Part:
+        return replace(part, **{n: next(pieces).reshape(t.shape) for n, t in part.tensors()})
+
+    return {name: rebuilt(part) for name, part in parts.items()}
+
+
+def reduced(parts: Parts, process_group: Any = None) -> Parts:
+    """The parts of all ranks together, on every rank, by one exchange; on the host."""
+    parts = on_host(parts)
+    distributed = torch.distributed
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return parts
+    everyone: list[Parts] = [{}] * distributed.get_world_size(process_group)
+    distributed.all_gather_object(everyone, parts, group=process_group)
+    return merged(everyone)
+
+
+def read(parts: Mapping[str, Part]) -> tuple[dict[str, float], dict[str, list[float]]]:
+    """Values and histograms of parts on the host, as a record holds them."""
+    values: dict[str, float] = {}
+    histograms: dict[str, list[float]] = {}
+    for name, part in parts.items():
+        values |= part.values(name)
+        if isinstance(part, Histogram):
+            histograms[name] = part.counts.tolist()
+    return values, histograms
+
+
+def _count(values_N: Tensor) -> Tensor:
+    return torch.full((), values_N.numel(), dtype=torch.float64, device=values_N.device)
+
+
+def _quantile(counts: list[float], edges: tuple[float, ...], level: float) -> float:
+    """Where the counts reach the level, linear within a bin; an open bin gives its edge."""
+    wanted = level * sum(counts)
+    below = 0.0
+    for number, count in enumerate(counts):
+        if count and below + count >= wanted:
+            if number == 0:
+                return edges[0]
+            if number == len(edges):
+                return edges[-1]
+            low, high = edges[number - 1], edges[number]
+            return low + (high - low) * (wanted - below) / count
+        below += count
+    return edges[-1]

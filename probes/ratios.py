@@ -1,0 +1,121 @@
+"""How far the policy has moved from the one that made the data, and what the loss does about it.
+
+w = new / old. Token signals have no prefix; `sequence_` is the product over a response. Ratios are
+raw: clipping or truncating them first would hide the tail that these signals are there to show.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from collapse_lab.probes.parts import (
+    Covariance,
+    EffectiveSize,
+    Histogram,
+    Largest,
+    Mean,
+    Parts,
+    Smallest,
+    Tail,
+)
+from collapse_lab.probes.tensors import StepTensors, slopes
+
+SEQUENCE_MASK_DELTA = 3e-3
+"""Mean drop of the log-prob beyond which ARLArena's scripts mask a response out."""
+
+
+def ratios(tensors: StepTensors) -> Parts:
+    """Spread and tail of the ratio, by token and by sequence."""
+    log_w_N = tensors.log_ratio_N
+    if log_w_N is None:
+        return {}
+    w_N, log_W_B = log_w_N.exp(), tensors.row_sums(log_w_N)
+    return {
+        "ratio/mean": Mean.of(w_N),
+        "ratio/max": Largest.of(w_N),
+        "ratio/min": Smallest.of(w_N),
+        "ratio/m2": Mean.of(log_w_N.square()),
+        "ratio/chi2": Mean.of(w_N.square() - 1),
+        "ratio/ess_frac": EffectiveSize.of(log_w_N),
+        "ratio/khat": Tail.of(log_w_N),
+        "ratio/log": Histogram.of("ratio/log", log_w_N),
+        "ratio/sequence_ess_frac": EffectiveSize.of(log_W_B),
+        "ratio/sequence_khat": Tail.of(log_W_B),
+        "ratio/sequence_log": Histogram.of("ratio/sequence_log", log_W_B),
+        "kl/old": Mean.of(_k3(log_w_N)),
+    }
+
+
+def reference(tensors: StepTensors) -> Parts:
+    """k3 estimate of KL(policy || reference), from tokens of (about) the policy."""
+    if tensors.logp is None or tensors.ref_logp is None:
+        return {}
+    return {"kl/ref": Mean.of(_k3(tensors.tokens(tensors.ref_logp) - tensors.tokens(tensors.logp)))}
+
+
+def quadrants(tensors: StepTensors) -> Parts:
+    """Where the movement is, by the sign of the advantage and the side of the ratio.
+
+    Out of band is what a hard clip would cut: A < 0 with w < 1 - low, A > 0 with w > 1 + high.
+    The KL shares follow ARLArena's Fig. 4: of the k3 divergence from the reference (and from the
+    old policy), the share carried by each quadrant. `sequence_mask_frac` is the share of responses
+    that its sequence mask would drop.
+    """
+    log_w_N, adv_N = tensors.log_ratio_N, tensors.adv_N
+    if log_w_N is None or adv_N is None or tensors.logp is None:
+        return {}
+    w_N, up_N, down_N, low_N = log_w_N.exp(), adv_N > 0, adv_N < 0, log_w_N < 0
+    below, above = tensors.band
+    length_B = tensors.length_B[tensors.length_B > 0]
+    drift_B = -tensors.row_sums(log_w_N) / length_B
+    parts: Parts = {
+        "ratio/out_low_frac": Mean.of(down_N & (w_N < 1 - below)),
+        "ratio/out_high_frac": Mean.of(up_N & (w_N > 1 + above)),
+        "ratio/sequence_mask_frac": Mean.of(
+            (tensors.row_sums(adv_N) < 0) & (drift_B > SEQUENCE_MASK_DELTA)
+        ),
+        "policy/logp_advantage_cov": Covariance.of(tensors.tokens(tensors.logp), adv_N),
+    }
+    divergences = {"old": _k3(log_w_N)}
+    if tensors.ref_logp is not None:
+        divergences["ref"] = _k3(tensors.tokens(tensors.ref_logp) - tensors.tokens(tensors.logp))
+    for other, k3_N in divergences.items():
+        whole = k3_N.sum()
+        for sign, side_N in (("neg", down_N), ("pos", up_N)):
+            for place, part_N in (("low", low_N), ("high", log_w_N > 0)):
+                part = torch.where(side_N & part_N, k3_N, 0.0).sum()
+                parts[f"kl/{other}_share_{sign}_{place}"] = Mean(part, whole)
+    return parts
+
+
+def gate(tensors: StepTensors) -> Parts:
+    """How much of the gradient the loss lets through, by one definition for every algorithm.
+
+    The gate of a token is d gain / d log_ratio over advantage * ratio: 1 open, 0 shut, between for
+    soft gates. `clip_gate` weighs tokens by |advantage * ratio|, so it is the share of the
+    unclipped gradient that survives; the clip fractions count the tokens with no gradient left,
+    among those that have an advantage, in all and on either side of w = 1.
+    """
+    slope_N, log_w_N, adv_N = slopes(tensors), tensors.log_ratio_N, tensors.adv_N
+    if slope_N is None or log_w_N is None or adv_N is None:
+        return {}
+    counts_N = adv_N != 0
+    shut_N = counts_N & (slope_N == 0)
+
+    def share(which_N: Tensor) -> Mean:
+        return Mean.ratio(which_N.sum(), counts_N.sum())
+
+    return {
+        "ratio/clip_gate": Mean(
+            (slope_N * adv_N.sign()).sum(), (adv_N.abs() * log_w_N.exp()).sum()
+        ),
+        "ratio/clip_frac": share(shut_N),
+        "ratio/clip_frac_low": share(shut_N & (log_w_N < 0)),
+        "ratio/clip_frac_high": share(shut_N & (log_w_N > 0)),
+    }
+
+
+def _k3(log_ratio_N: Tensor) -> Tensor:
+    """r - 1 - log r >= 0, with mean KL(p || q) over samples of p for r = q / p."""
+    return log_ratio_N.expm1() - log_ratio_N

@@ -1,0 +1,129 @@
+"""StepTensors: what a trainer shows its probes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class StepTensors:
+    """One micro-batch, mini-batch or step, as far as the trainer knows it; None is not known.
+
+    B rows (responses; in multi-turn training, turns) and T response tokens. Per token, (B, T):
+    `mask` (True on response tokens that are trained on), `logp` of the policy now, `old_logp` of
+    the policy whose ratio the loss uses, `sampler_logp` of the engine that drew the tokens,
+    `ref_logp` of the reference, `entropy` in nats, `token_ids`. `advantage` is (B, T) or (B,).
+    Per row, (B,): `group` and `trajectory` ids (by default, each row is a trajectory), `turn`
+    numbers from 0, `anchor` (equal for equal observations), `action` (equal for equal actions),
+    `reward` (raw, of the whole trajectory), `success`, `format_valid`, `action_valid`,
+    `truncated`, `prompt_length`.
+
+    `clip` is the loss's (log_ratio, advantage, mask) -> gain, the gain in units of ratio *
+    advantage and each row's gain its own affair; `band` is how far below and above 1 a ratio
+    counts as out of band.
+
+    Group statistics need whole groups: show `group` and `reward` once a step, for whole groups.
+    """
+
+    mask: Tensor
+    logp: Tensor | None = None
+    old_logp: Tensor | None = None
+    advantage: Tensor | None = None
+    sampler_logp: Tensor | None = None
+    ref_logp: Tensor | None = None
+    entropy: Tensor | None = None
+    token_ids: Tensor | None = None
+    group: Tensor | None = None
+    trajectory: Tensor | None = None
+    turn: Tensor | None = None
+    anchor: Tensor | None = None
+    action: Tensor | None = None
+    reward: Tensor | None = None
+    success: Tensor | None = None
+    format_valid: Tensor | None = None
+    action_valid: Tensor | None = None
+    truncated: Tensor | None = None
+    prompt_length: Tensor | None = None
+    clip: Callable[[Tensor, Tensor, Tensor], Tensor] | None = None
+    band: tuple[float, float] = (0.2, 0.2)
+
+    def __post_init__(self) -> None:
+        if self.mask.ndim != 2:
+            raise ValueError(f"mask must be (rows, tokens) and has shape {tuple(self.mask.shape)}")
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not isinstance(value, Tensor):
+                continue
+            rows, tokens = self.mask.shape[:1], self.mask.shape
+            allowed = (tokens,) if field.name in PER_TOKEN else (rows,)
+            if value.shape not in (allowed if field.name != "advantage" else (rows, tokens)):
+                raise ValueError(
+                    f"{field.name} has shape {tuple(value.shape)}, which does not go with the "
+                    f"mask's {tuple(self.mask.shape)}"
+                )
+
+    def tokens(self, values_BT: Tensor) -> Tensor:
+        """The values where the mask is True, in float64 and without gradient; N of them."""
+        return values_BT.detach().reshape(-1)[self._place_N].double()
+
+    @property
+    def empty(self) -> bool:
+        return self._place_N.numel() == 0
+
+    @cached_property
+    def row_N(self) -> Tensor:
+        """The row of each token."""
+        return self._place_N // self.mask.shape[1]
+
+    @cached_property
+    def length_B(self) -> Tensor:
+        return self.mask.sum(1)
+
+    @cached_property
+    def log_ratio_N(self) -> Tensor | None:
+        """new - old."""
+        if self.logp is None or self.old_logp is None:
+            return None
+        return self.tokens(self.logp) - self.tokens(self.old_logp)
+
+    @cached_property
+    def adv_N(self) -> Tensor | None:
+        if self.advantage is None:
+            return None
+        adv = self.advantage
+        return self.tokens(adv if adv.ndim == 2 else adv[:, None].expand(self.mask.shape))
+
+    def row_sums(self, values_N: Tensor) -> Tensor:
+        """Sums over each row that has a token."""
+        sums_B = values_N.new_zeros(len(self.mask)).index_add(0, self.row_N, values_N)
+        return sums_B[self.length_B > 0]
+
+    @cached_property
+    def _place_N(self) -> Tensor:
+        return self.mask.reshape(-1).nonzero()[:, 0]
+
+
+PER_TOKEN = (
+    "mask", "logp", "old_logp", "sampler_logp", "ref_logp", "entropy", "token_ids",
+)  # fmt: skip
+
+
+def slopes(tensors: StepTensors) -> Tensor | None:
+    """d gain / d log_ratio of every token under the trainer's own clip; None when not known."""
+    if tensors.clip is None or tensors.advantage is None or tensors.log_ratio_N is None:
+        return None
+    shape = tensors.mask.shape
+    adv = tensors.advantage.detach().double()
+    adv_BT = adv if adv.ndim == 2 else adv[:, None].expand(shape)
+    log_ratio_BT = torch.zeros(shape, dtype=torch.float64, device=adv.device)
+    log_ratio_BT[tensors.mask] = tensors.log_ratio_N
+    with torch.enable_grad():
+        leaf_BT = log_ratio_BT.requires_grad_()
+        gain_BT = tensors.clip(leaf_BT, adv_BT, tensors.mask)
+        (slope_BT,) = torch.autograd.grad(gain_BT.sum(), leaf_BT)
+    return tensors.tokens(slope_BT)
