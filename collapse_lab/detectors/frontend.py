@@ -90,8 +90,9 @@ class FrontEnd:
         enough = np.where(self._prior_strength > 0, MIN_POINTS, MIN_POINTS_ALONE)
         warm = (record.step - self._first_step >= WARMUP_STEPS) | (self._count >= MIN_POINTS_ALONE)
         ready = present & warm & (self._count >= enough)
-        for count in np.unique(self._count[ready]):
-            rows = np.flatnonzero(ready & (self._count == count))
+        seen = np.minimum(self._count, WINDOW + GAP)  # beyond that, signals share their windows
+        for count in np.unique(seen[ready]):
+            rows = np.flatnonzero(ready & (seen == count))
             gap = min(GAP, int(count) // 4)
             width = min(WINDOW, int(count) - gap)
             end = self._history.shape[1] - gap
