@@ -23,6 +23,10 @@ from collapse_lab.readers.base import ANSI, Row
 from collapse_lab.readers.reader import LineReader
 
 SAMPLES: dict[str, list[str]] = {
+    "dict-lines": [
+        "{'step': 12, 'ess': 0.5, 'kl_loss': nan, 'note': 'warm'}",
+        "INFO Step 3/90: {'ess': 0.25, 'lr': 1e-06, 'flag': None}",
+    ],
     "verl-console": [
         "(TaskRunner pid=7) step:3 - actor/entropy:0.0976 - actor/lr:1e-06 - actor/pg_loss:-0.25",
         "\x1b[36m(main_task pid=7, ip=10.0.0.1)\x1b[0m step:4 - a:np.float64(0.5) - b:nan - c:True",

@@ -31,6 +31,7 @@ DETECTORS: dict[str, type[Detector]] = {
 LEADING_FAMILIES = tuple(dict.fromkeys(SIGNALS[name].family for name in SIGNALS if name in JUDGED))
 REMEMBERED_STEPS = 1024
 CONSTANT_FOR = 20
+MOST_DESCRIBED = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,7 @@ class Panel:
             step=record.step,
             severity=found.severity,
             detector=detector.name,
-            message="; ".join([found.reason, *(describe(part) for part in found.evidence)]),
+            message=_message(found),
             since=found.since,
             since_interval=found.since_interval,
             evidence=found.evidence,
@@ -154,6 +155,14 @@ class Panel:
             not_monitored=not_monitored,
             notes=notes,
         )
+
+
+def _message(found: Finding) -> str:
+    """The reason and the strongest signals in one sentence; `evidence` has them all."""
+    parts = [found.reason, *(describe(part) for part in found.evidence[:MOST_DESCRIBED])]
+    if (more := len(found.evidence) - MOST_DESCRIBED) > 0:
+        parts.append(f"and {more} more")
+    return "; ".join(parts)
 
 
 def describe(part: Evidence) -> str:

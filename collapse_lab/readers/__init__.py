@@ -5,6 +5,7 @@ from __future__ import annotations
 from collapse_lab.readers.base import FileFormat, LineFormat
 from collapse_lab.readers.console_table import ConsoleTable
 from collapse_lab.readers.csv_table import CsvTable
+from collapse_lab.readers.dict_lines import DictLines
 from collapse_lab.readers.json_document import JsonDocument
 from collapse_lab.readers.jsonl import JsonLines
 from collapse_lab.readers.key_value import KeyValueLines
@@ -36,6 +37,7 @@ _LINES: tuple[type[LineFormat], ...] = (
     RollConsole,
     RecordLines,
     JsonLines,
+    DictLines,
     ConsoleTable,
     KeyValueLines,
 )

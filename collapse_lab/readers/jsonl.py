@@ -34,14 +34,14 @@ class JsonLines:
     @classmethod
     def claims(cls, head: list[str]) -> float:
         lines = [line for line in head if line.strip()]
-        objects = [line for line in lines if _parse(line) is not None]
         form = cls()
+        objects = [line for line in lines if form.parse(line) is not None]
         if not any(form.feed(line) for line in objects):
             return 0.0
         return 0.6 if 2 * len(objects) > len(lines) else 0.3
 
     def feed(self, line: str) -> list[Row]:
-        fields = _parse(line)
+        fields = self.parse(line)
         if fields is None:
             return []
         row = self._fields.row(fields)
@@ -63,16 +63,15 @@ class JsonLines:
     def close(self) -> list[Row]:
         return []
 
-
-def _parse(line: str) -> dict[str, Any] | None:
-    """The flat fields of a line that is a JSON object, else None."""
-    text = line.strip()
-    if not (text.startswith("{") and text.endswith("}")):
-        return None
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    document.pop("config", None)  # RLlib repeats it in every line
-    nested = any(isinstance(value, dict) for value in document.values())
-    return dict(flatten(document)) if nested else document
+    def parse(self, line: str) -> dict[str, Any] | None:
+        """The flat fields of a line that is a JSON object, else None."""
+        text = line.strip()
+        if not (text.startswith("{") and text.endswith("}")):
+            return None
+        try:
+            document = json.loads(text)
+        except (ValueError, RecursionError):
+            return None
+        document.pop("config", None)  # RLlib repeats it in every line
+        nested = any(isinstance(value, dict) for value in document.values())
+        return dict(flatten(document)) if nested else document

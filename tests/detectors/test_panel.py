@@ -71,7 +71,7 @@ def test_the_alarm_comes_before_the_reward_falls_and_says_what_moved_since_when(
     entropy = next(p for p in alarm.evidence if p.signal == "policy/entropy")
     assert entropy.direction == "up"
     assert entropy.low < entropy.expected < entropy.high < entropy.observed
-    assert "policy/entropy up since" in alarm.message
+    assert f"{alarm.signals[0]} up since {alarm.evidence[0].since}" in alarm.message
     assert any("ratio" in name for name in alarm.not_monitored)
     assert any("5% of healthy runs" in note for note in alarm.notes)
 
