@@ -18,7 +18,7 @@ def records(tmp_path: Path, text: str) -> list[Record]:
 
 
 def test_a_dict_with_a_step_is_a_row_whatever_stands_around_it(tmp_path: Path) -> None:
-    lines = ["loading model", *(f"[worker] {{'step': {i}, 'ess': 0.1, 'lr': 1e-6}}" for i in (5, 9))]
+    lines = ["loading model", *(f"[worker] {{'step': {i}, 'a': 0.1, 'b': 1e-6}}" for i in (5, 9))]
     assert [r.step for r in records(tmp_path, "\n".join(lines))] == [5, 9]
 
 
