@@ -12,6 +12,7 @@ import torch
 from torch import Generator
 from torch.optim import AdamW
 
+from collapse_lab.probes import Observer
 from collapse_lab.trainers.cloning import cloned_policy
 from collapse_lab.trainers.policy import Policy, new_policy
 from collapse_lab.trainers.recipes import Recipe
@@ -36,6 +37,7 @@ class State:
     optimiser: AdamW
     sampling: Generator
     shuffling: Generator
+    observer: Observer
     step: int = 0
     drawn: int = 0
     turns: int = 0
@@ -61,6 +63,7 @@ class State:
         state.optimiser.load_state_dict(saved["optimiser"])
         state.sampling.set_state(saved["sampling"])
         state.shuffling.set_state(saved["shuffling"])
+        state.observer.load_state_dict(saved["observer"])
         state.step, state.drawn, state.turns = saved["counts"]
         return state
 
@@ -74,6 +77,7 @@ class State:
             "optimiser": self.optimiser.state_dict(),
             "sampling": self.sampling.get_state(),
             "shuffling": self.shuffling.get_state(),
+            "observer": self.observer.state_dict(),
             "counts": (self.step, self.drawn, self.turns),
         }
         torch.save(saved, partial)
@@ -92,4 +96,5 @@ class State:
         sampling, shuffling = Generator(), Generator()
         sampling.manual_seed(2 * recipe.seed)
         shuffling.manual_seed(2 * recipe.seed + 1)
-        return cls(policy, reference, optimiser, sampling, shuffling)
+        observer = Observer(clip=recipe.choices().clip)
+        return cls(policy, reference, optimiser, sampling, shuffling, observer)

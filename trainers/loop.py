@@ -19,11 +19,13 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.utils import clip_grad_norm_
 
+from collapse_lab.probes import StepTensors
+from collapse_lab.probes.credit import filtering
+from collapse_lab.probes.parts import Mean, Parts
 from collapse_lab.records import Record
-from collapse_lab.trainers.algorithms import Algorithm, log_ratio, policy_loss
+from collapse_lab.trainers.algorithms import Algorithm, policy_loss
 from collapse_lab.trainers.checkpoints import State
-from collapse_lab.trainers.filters import collect, every_group
-from collapse_lab.trainers.measures import Update, of_credit, of_rollouts, of_updates
+from collapse_lab.trainers.filters import Collected, collect, every_group
 from collapse_lab.trainers.policy import Policy, Vocabulary
 from collapse_lab.trainers.recipes import Recipe
 from collapse_lab.trainers.rollouts import Rollouts
@@ -60,40 +62,42 @@ def train(
         state = State.begin(recipe, cache)
     engine = CachedEngine(state.policy, state.sampling, recipe.temperature)
     penalty = FormatPenalty(recipe.penalty, recipe.penalised)
+    observer = state.observer
 
     def fresh() -> Rollouts:
         rollouts = play(task, state.next_tasks(recipe), recipe.group_size, engine)
         state.turns += len(rollouts)
+        observer.show(sampled_tensors(rollouts, task))
+        observer.add(success_by_kind(rollouts, task))
         return rollouts
 
     while state.step < recipe.steps and not should_stop():
-        began = time.perf_counter()
+        clock = Clock()
         values: dict[str, float] = {}
         if state.step % recipe.eval_every == 0 or state.step == recipe.steps - 1:
             values |= evaluate(state.policy, task, recipe)
+        clock.lap("eval")
 
-        clock = time.perf_counter()
         keep = algorithm.filter if state.step >= recipe.cold_start else every_group
         collected = collect(fresh, keep, groups=recipe.groups, tries=recipe.tries)
-        values["time/rollouts"] = time.perf_counter() - clock
+        observer.add(cost_of(collected))
+        clock.lap("rollouts")
 
-        clock = time.perf_counter()
         rollouts = penalty(with_log_probs(collected.rollouts, state.policy, state.reference))
         rollouts = rollouts.checked()
         adv_B = algorithm.advantage(rollouts)
-        values["time/log_probs"] = time.perf_counter() - clock
+        observer.show(trained_tensors(rollouts))
+        clock.lap("log_probs")
 
-        clock = time.perf_counter()
         lr = recipe.lr * min(1.0, (state.step + 1) / max(1, recipe.warm_up))
-        updates = update_policy(recipe, algorithm, state, rollouts, adv_B, lr)
-        values["time/updates"] = time.perf_counter() - clock
+        losses = update_policy(recipe, algorithm, state, rollouts, adv_B, lr)
+        clock.lap("updates")
 
-        values |= of_rollouts(rollouts, task) | of_credit(rollouts, adv_B, collected)
-        values |= of_updates(updates) | {"optim/lr": lr, "arena/turns_played": float(state.turns)}
-        values["time/step"] = time.perf_counter() - began
+        values |= {"optim/lr": lr, "loss/pg": math.fsum(losses) / len(losses)}
+        values |= {"arena/turns_played": float(state.turns), "time/step": clock.total()}
         if state.step % recipe.sample_every == 0:
             sample(state.step, transcripts(rollouts, task, SAMPLED_EPISODES))
-        emit(Record(state.step, time.time(), values))
+        emit(observer.step(state.step, values | clock.laps))
         state.step += 1
         if checkpoint is not None and state.step % recipe.checkpoint_every == 0:
             state.save(checkpoint, recipe)
@@ -122,17 +126,15 @@ def update_policy(
     rollouts: Rollouts,
     adv_B: Tensor,
     lr: float,
-) -> list[Update]:
-    """All mini-batch updates of one step, changing the policy in place."""
+) -> list[float]:
+    """All mini-batch updates of one step, changing the policy in place; their losses."""
     reference_kl, bonus = ReferenceKL(recipe.kl), EntropyBonus(recipe.entropy)
-    parameters = list(state.policy.parameters())
     for group in state.optimiser.param_groups:
         group["lr"] = lr
-    updates: list[Update] = []
+    size = math.ceil(len(rollouts) / recipe.mini_batches)
+    losses: list[float] = []
     for _ in range(recipe.epochs):
-        for rows in rollouts.batches(
-            math.ceil(len(rollouts) / recipe.mini_batches), state.shuffling
-        ):
+        for rows in rollouts.batches(size, state.shuffling):
             batch = rollouts.select(rows).trimmed()
             weight_BT = algorithm.weigh(batch.mask_BT)
             logp_BT, entropy_BT = state.policy.token_statistics(
@@ -144,11 +146,67 @@ def update_policy(
                 total = total + bonus(entropy_BT, batch.mask_BT, weight_BT)
             state.optimiser.zero_grad()
             total.backward()
-            norm = clip_grad_norm_(parameters, recipe.max_grad_norm)
-            state.optimiser.step()
-            ratio_BT = log_ratio(logp_BT.detach(), batch)
-            updates.append(Update(batch, adv_B[rows], ratio_BT, float(norm), loss.item()))
-    return updates
+            state.observer.batch(
+                logp=logp_BT,
+                old_logp=batch.old_logp_BT,
+                advantage=adv_B[rows],
+                mask=batch.mask_BT,
+                ref_logp=batch.ref_logp_BT,
+            )
+            with state.observer.update(state.policy.named_parameters()):
+                clip_grad_norm_(state.policy.parameters(), recipe.max_grad_norm)
+                state.optimiser.step()
+            losses.append(loss.item())
+    return losses
+
+
+def sampled_tensors(rollouts: Rollouts, task: type[Task]) -> StepTensors:
+    """What can be said of rollouts before any filter, so that success is that of the policy."""
+    return StepTensors(
+        mask=rollouts.mask_BT,
+        token_ids=rollouts.response_ids_BT,
+        group=rollouts.group_B,
+        trajectory=rollouts.trajectory_B,
+        turn=rollouts.turn_B,
+        anchor=rollouts.anchor_B,
+        reward=rollouts.reward_B,
+        success=rollouts.reward_B > 0,
+        format_valid=rollouts.format_valid_B,
+        action_valid=rollouts.action_valid_B,
+        truncated=rollouts.mask_BT.sum(1) == task.response_limit,
+        prompt_length=rollouts.prompt_mask_BP.sum(1),
+    )
+
+
+def trained_tensors(rollouts: Rollouts) -> StepTensors:
+    """The old policy on the rows that are trained on."""
+    return StepTensors(
+        mask=rollouts.mask_BT,
+        old_logp=rollouts.old_logp_BT,
+        sampler_logp=rollouts.sampler_logp_BT,
+        entropy=rollouts.entropy_BT,
+        turn=rollouts.turn_B,
+    )
+
+
+def success_by_kind(rollouts: Rollouts, task: type[Task]) -> Parts:
+    """Success of each of the task's types; the hardest may die first."""
+    first_B = rollouts.turn_B == 0
+    solved_N, kind_N = rollouts.reward_B[first_B] > 0, rollouts.task_type_B[first_B]
+    return {
+        f"success/{kind}": Mean.of(solved_N[kind_N == index])
+        for index, kind in enumerate(task.kinds)
+    }
+
+
+def cost_of(collected: Collected) -> Parts:
+    """What dynamic sampling took."""
+    return filtering(
+        tries=collected.tries,
+        sampled_groups=collected.sampled_groups,
+        kept_groups=collected.kept_groups,
+        filler_groups=collected.filler_groups,
+    )
 
 
 def evaluate(policy: Policy, task: type[Task], recipe: Recipe) -> dict[str, float]:
@@ -187,3 +245,18 @@ def transcripts(rollouts: Rollouts, task: type[Task], episodes: int) -> Texts:
 
 def _texts(vocabulary: Vocabulary, ids: Tensor, mask: Tensor) -> Sequence[str]:
     return [vocabulary.decode(row[kept].tolist()) for row, kept in zip(ids, mask, strict=True)]
+
+
+class Clock:
+    """Seconds of each stage of a step."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._began = self._last = time.perf_counter()
+
+    def lap(self, stage: str) -> None:
+        now = time.perf_counter()
+        self.laps[f"time/{stage}"], self._last = now - self._last, now
+
+    def total(self) -> float:
+        return time.perf_counter() - self._began

@@ -138,9 +138,6 @@ class Policy(nn.Module):
         self.blocks = nn.ModuleList(Block(size) for _ in range(size.layers))
         self.norm = nn.RMSNorm(size.width, eps=NORM_EPSILON)
         self.head = nn.Linear(size.width, words, bias=False)
-        for weight in self.parameters():
-            if weight.ndim == 2:
-                nn.init.normal_(weight, std=0.02)
         half = size.width // size.heads // 2
         angle = torch.arange(size.columns)[:, None] / ROTARY_BASE ** (torch.arange(half) / half)
         angle = torch.cat((angle, angle), -1)[:, None, None]  # column, query or key, head, D
