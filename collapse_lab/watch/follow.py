@@ -32,7 +32,7 @@ def watch_log(path: Path, plan: Plan) -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
-    records = follow(path, session.past, stop, session.learn, status.say)
+    records = follow(path, [*session.past], stop, session.learn, status.say)
     session.run(_shown(records, plan.folder.name, status))
     status.close()
     session.finish("finished", None)
@@ -64,38 +64,46 @@ def follow(
     `stored` are records that an earlier watch of the same log has kept: they are not repeated.
     """
     known = {_content(record) for record in stored}
-    log = _opened(path, stop, say, look_every)
-    if log is None:
-        return
-    learn(framework=log.framework, format=log.format)
-    heard = time.monotonic()
+    log: Log | None = None
+    facts, told, size, heard = (None, None), "", -1, time.monotonic()
     while not stop.is_set():
-        records = log.new()
-        if records:
-            heard = time.monotonic()
-        elif time.monotonic() - heard > QUIET_SECONDS:
+        if log is None or log.format is None:  # what was no log yet may become one of any format
+            log, waiting = _opened(path)
+            if waiting not in ("", told):
+                told = waiting
+                say(f"collapse-lab: waiting for {path} {waiting}")
+        records = log.new() if log else []
+        if records or _size(path) != size:
+            size, heard = _size(path), time.monotonic()
+        elif log and time.monotonic() - heard > QUIET_SECONDS:
             records = log.flush()
+        if log and log.format and (log.framework, log.format) != facts:
+            facts = log.framework, log.format
+            learn(framework=log.framework, format=log.format)
         yield from (record for record in records if _content(record) not in known)
         stop.wait(look_every)
-    yield from (record for record in log.close() if _content(record) not in known)
+    try:
+        rest = log.close() if log else []
+    except UnreadableLog as error:
+        say(f"collapse-lab: {error}")
+    else:
+        yield from (record for record in rest if _content(record) not in known)
 
 
-def _opened(
-    path: Path, stop: threading.Event, say: Callable[[str], None], look_every: float
-) -> Log | None:
-    said = ""
-    while not stop.is_set():
-        try:
-            return Log(path)
-        except FileNotFoundError:
-            waiting = f"collapse-lab: waiting for {path} to appear"
-        except UnreadableLog:
-            waiting = f"collapse-lab: waiting for {path} to hold metrics in a known format"
-        if waiting != said:
-            said = waiting
-            say(waiting)
-        stop.wait(look_every)
-    return None
+def _opened(path: Path) -> tuple[Log | None, str]:
+    """The log, or None, and what it is that we wait for."""
+    try:
+        log = Log(path)
+    except FileNotFoundError:
+        return None, "to appear"
+    except UnreadableLog:
+        return None, "to hold metrics in a known format"
+    return log, "" if log.format else "to hold metrics in a known format"
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file; 0 of a folder and of nothing."""
+    return path.stat().st_size if path.is_file() else 0
 
 
 def _shown(records: Iterator[Record], run: str, status: Status) -> Iterator[Record]:

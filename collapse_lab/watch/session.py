@@ -39,6 +39,12 @@ class Orders(Protocol):
         ...
 
 
+NOTHING_HEARD = (
+    "no training metrics were recognised, so nothing was watched; docs/formats.md lists what is "
+    "read, and `collapse-lab replay` on a saved log says what was tried"
+)
+
+
 @dataclass(slots=True)
 class Session:
     """Owns the run folder. Raises FileExistsError when another process writes to it, ValueError
@@ -57,6 +63,7 @@ class Session:
     _told: set[tuple[int, str, str]] = field(init=False)
     _planned_steps: int | None = field(init=False)
     _live: bool = False
+    _heard: bool = False
     _acted: bool = False
     _complaints: set[str] = field(default_factory=set[str])
 
@@ -101,6 +108,8 @@ class Session:
 
     def finish(self, state: str, exit_code: int | None) -> None:
         """Delivers what is on its way, then closes and seals the folder."""
+        if not self._heard:
+            self.complain(NOTHING_HEARD)
         self._alerts.resolve()
         if not self._alerts.close(ALERT_SECONDS):
             self.complain(f"alerts were still on their way after {ALERT_SECONDS:g} seconds")
@@ -124,6 +133,7 @@ class Session:
         self.past.clear()
         self._live = True
         for record in live:
+            self._heard = True
             if last is not None and not self.plan.follow:
                 record = _restarted(record, last.step)
             last = None

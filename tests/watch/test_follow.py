@@ -1,0 +1,136 @@
+"""`--follow`: a log that grows is watched like a command."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from collapse_lab.records import Record
+from collapse_lab.store import RunReader
+from collapse_lab.watch.follow import follow
+
+LINE = "step:{step} - actor/grad_norm:{norm}\n"
+
+
+def lines(first: int, last: int) -> str:
+    return "".join(LINE.format(step=s, norm=0.5 + s % 7 / 50) for s in range(first, last + 1))
+
+
+class Following:
+    """The records of a log that is followed on a thread, as they come."""
+
+    def __init__(self, path: Path, stored: list[Record] | None = None) -> None:
+        self.steps: list[int] = []
+        self.said: list[str] = []
+        self.facts: dict[str, object] = {}
+        self._stop = threading.Event()
+        records = follow(
+            path, stored or [], self._stop, self.facts.update, self.said.append, look_every=0.02
+        )
+        self._thread = threading.Thread(
+            target=lambda: self.steps.extend(record.step for record in records), daemon=True
+        )
+        self._thread.start()
+
+    def wait(self, count: int) -> list[int]:
+        """The steps, once there are so many; fails after ten seconds."""
+        end = time.monotonic() + 10
+        while len(self.steps) < count:
+            assert time.monotonic() < end, self.steps
+            time.sleep(0.01)
+        return list(self.steps)
+
+    def end(self) -> list[int]:
+        """All steps, as Ctrl-C would leave them."""
+        self._stop.set()
+        self._thread.join(10)
+        return self.steps
+
+
+def test_it_waits_for_the_log_to_appear_and_to_be_recognised(tmp_path: Path) -> None:
+    path = tmp_path / "train.log"
+    following = Following(path)
+    time.sleep(0.2)
+    path.write_text("loading the model\n")
+    time.sleep(0.2)
+    with path.open("a") as log:
+        log.write(lines(1, 3))
+    assert following.wait(3) == [1, 2, 3]
+    assert following.end() == [1, 2, 3]
+    assert following.facts == {"framework": "verl", "format": "verl-console"}
+    assert ["appear" in said for said in following.said] == [True, False]
+    assert "known format" in following.said[1]
+
+
+def test_a_line_counts_when_it_is_whole_or_when_watching_ends(tmp_path: Path) -> None:
+    path = tmp_path / "train.log"
+    path.write_text(lines(1, 2) + "step:3 - actor/grad")
+    following = Following(path)
+    assert following.wait(2) == [1, 2]
+    with path.open("a") as log:
+        log.write("_norm:0.7\nstep:4 - actor/grad_norm:0.6")
+    assert following.wait(3) == [1, 2, 3]
+    assert following.end() == [1, 2, 3, 4]
+
+
+def test_what_was_stored_before_is_not_repeated(tmp_path: Path) -> None:
+    path = tmp_path / "train.log"
+    path.write_text(lines(1, 5))
+    stored = [Record(step, values={"optim/grad_norm": 0.5 + step % 7 / 50}) for step in (1, 2, 3)]
+    following = Following(path, stored)
+    assert following.wait(2) == [4, 5]
+    assert following.end() == [4, 5]
+
+
+def test_ending_before_there_was_a_log_is_no_error(tmp_path: Path) -> None:
+    assert Following(tmp_path / "never.log").end() == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_follows_alarms_and_ends_on_a_signal(tmp_path: Path, number: int) -> None:
+    program = "from collapse_lab.cli import main; main()"
+    options = ["--root", str(tmp_path), "--name", "run", "--follow", str(tmp_path / "train.log")]
+    options += [f"--on-alarm=touch:{tmp_path / 'SAVE'}"]
+    (tmp_path / "train.log").write_text(lines(1, 20))
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, "watch", *options], stderr=subprocess.PIPE, text=True
+    )
+    with (tmp_path / "train.log").open("a") as log:
+        log.write(LINE.format(step=21, norm="nan"))
+    assert process.stderr
+    assert process.stderr.readline() == "collapse-lab CRITICAL at step 21 (non-finite)\n"
+    os.kill(process.pid, number)
+    assert process.wait(30) == 0
+    reader = RunReader(tmp_path / "run")
+    assert [record.step for record in reader.new()] == list(range(1, 22))
+    assert reader.meta["state"] == "finished"
+    assert (tmp_path / "SAVE").exists()
+
+
+def test_a_run_is_followed_on_after_its_watcher_was_killed(tmp_path: Path) -> None:
+    program = "from collapse_lab.cli import main; main()"
+    options = ["--root", str(tmp_path), "--name", "run", "--follow", str(tmp_path / "train.log")]
+    line = [sys.executable, "-c", program, "watch", *options]
+    (tmp_path / "train.log").write_text(lines(1, 10))
+    reader = RunReader(tmp_path / "run")
+    seen: list[int] = []
+    for goal in (10, 15):
+        process = subprocess.Popen(line)
+        end = time.monotonic() + 60
+        while len(seen) < goal:
+            seen += [record.step for record in reader.new()]
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        process.kill()
+        process.wait()
+        with (tmp_path / "train.log").open("a") as log:
+            log.write(lines(goal + 1, goal + 5))
+    assert seen == list(range(1, 16))
+    assert not any("event/restart" in r.notes for r in RunReader(tmp_path / "run").new())
