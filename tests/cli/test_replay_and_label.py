@@ -1,0 +1,158 @@
+"""`replay` and `label`: their JSON, their exit codes and what a person reads."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from collapse_lab.cli import main
+from collapse_lab.records import NEW_RUN, Alarm, Record
+from collapse_lab.store import RunWriter
+
+
+def collapse_lab(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def objects(result: Result) -> list[dict[str, object]]:
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def verl(broken_from: int | None, steps: int = 40) -> str:
+    def norm(step: int) -> object:
+        broken = broken_from is not None and step >= broken_from
+        return float("nan") if broken else 0.5 + step % 7 / 50
+
+    return "".join(
+        f"step:{step} - actor/grad_norm:{norm(step)} - critic/score/mean:{0.3 + step / 100:.3f} - "
+        f"mine/own:{step}\n"
+        for step in range(1, steps + 1)
+    )
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Path:
+    path = tmp_path / "broken.log"
+    path.write_text(verl(20))
+    return path
+
+
+@pytest.fixture
+def fine(tmp_path: Path) -> Path:
+    path = tmp_path / "fine.log"
+    path.write_text(verl(None))
+    return path
+
+
+def test_replay_prints_one_object_a_log_with_the_promised_keys(broken: Path, fine: Path) -> None:
+    result = collapse_lab("replay", "--json", broken, fine)
+    assert result.exit_code == 0
+    first, second = objects(result)
+    assert {name: first[name] for name in ("path", "format", "framework", "steps", "signals")} == {
+        "path": str(broken),
+        "format": "verl-console",
+        "framework": "verl",
+        "steps": 40,
+        "signals": ["optim/grad_norm", "reward/mean"],
+    }
+    assert first["unmapped"] == ["mine/own"]
+    assert second["alarms"] == []
+    (alarm,) = first["alarms"]  # type: ignore[misc]
+    keys = {"step", "severity", "detector", "since", "signals", "message"}
+    assert {name: alarm[name] for name in keys - {"message"}} == {
+        "step": 20,
+        "severity": "critical",
+        "detector": "non-finite",
+        "since": 20,
+        "signals": ["optim/grad_norm"],
+    }
+    assert Alarm.from_dict(alarm).last_healthy_step == 19
+
+
+def test_a_step_that_was_trained_twice_counts_once(tmp_path: Path) -> None:
+    path = tmp_path / "resumed.log"
+    path.write_text(verl(None, 30) + verl(None, 35))
+    assert objects(collapse_lab("replay", "--json", path))[0]["steps"] == 35
+
+
+@pytest.mark.parametrize(
+    ("fail_on", "code"), [(None, 0), ("watch", 3), ("alarm", 3), ("critical", 3)]
+)
+def test_fail_on_turns_an_alarm_into_exit_code_3(
+    broken: Path, fine: Path, fail_on: str | None, code: int
+) -> None:
+    option = [] if fail_on is None else ["--fail-on", fail_on]
+    assert collapse_lab("replay", broken, fine, *option).exit_code == code
+    assert collapse_lab("replay", fine, *option).exit_code == 0
+
+
+def test_a_mere_watch_does_not_fail_on_alarm(tmp_path: Path) -> None:
+    path = tmp_path / "stuck.log"
+    path.write_text("".join(f"step:{s} - actor/grad_norm:0.5\n" for s in range(1, 40)))
+    assert collapse_lab("replay", path, "--fail-on", "alarm").exit_code == 0
+    assert collapse_lab("replay", path, "--fail-on", "watch").exit_code == 3
+
+
+@pytest.mark.parametrize("command", ["replay", "label"])
+def test_what_cannot_be_read_is_told_and_the_rest_is_still_done(
+    tmp_path: Path, fine: Path, command: str
+) -> None:
+    (tmp_path / "notes.txt").write_text("dear diary\n")
+    missing = tmp_path / "missing.log"
+    result = collapse_lab(command, "--json", tmp_path / "notes.txt", missing, fine)
+    assert result.exit_code == 2
+    assert [found["path"] for found in objects(result)] == [str(fine)]
+    assert "notes.txt fits no known format" in result.stderr
+    assert "'dear diary'" in result.stderr
+    assert f"{missing} does not exist" in result.stderr
+
+
+def test_without_a_path_the_usage_is_told() -> None:
+    assert collapse_lab("replay").exit_code == 2
+
+
+def test_a_person_reads_the_verdict_and_the_first_serious_alarm_in_full(
+    broken: Path, fine: Path
+) -> None:
+    text = collapse_lab("replay", broken, fine).stdout
+    assert f"{broken}: verl-console, 40 steps (1-40), 2 known signals\n" in text
+    assert "  critical  step 20     non-finite: " in text
+    assert "    healthy   up to step 19: " in text
+    assert text.endswith(f"{fine}: verl-console, 40 steps (1-40), 2 known signals\n  no alarm\n")
+
+
+def test_a_run_folder_is_replayed_as_it_was_watched(tmp_path: Path) -> None:
+    writer = RunWriter(tmp_path / "run")
+    for step in range(1, 6):
+        writer.append(Record(step, values={"loss/total": float("inf") if step == 4 else 0.1}))
+    writer.finish()
+    (found,) = objects(collapse_lab("replay", "--json", tmp_path / "run"))
+    assert (found["format"], found["steps"]) == ("collapse-lab", 5)
+    assert [alarm["step"] for alarm in found["alarms"]] == [4]  # type: ignore[index, union-attr]
+
+
+def test_several_runs_in_one_log_are_judged_and_labelled_apart(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    writer = RunWriter(folder)
+    for run, broken_from in (("a", 2), ("b", 9)):
+        for step in range(5):
+            values = {"optim/grad_norm": math.nan if step >= broken_from else 0.5}
+            writer.append(Record(step, values=values, notes={NEW_RUN: run} if step == 0 else {}))
+    writer.finish()
+    (found,) = objects(collapse_lab("replay", "--json", folder))
+    assert found["steps"] == 10
+    assert [(a["run"], a["step"]) for a in found["alarms"]] == [("a", 2)]  # type: ignore[index, union-attr]
+    labels = objects(collapse_lab("label", "--json", folder))
+    assert [(label["run"], label["onset"]) for label in labels] == [("a", 2), ("b", None)]
+
+
+def test_label_says_class_onset_and_crossing(broken: Path, fine: Path) -> None:
+    first, second = objects(collapse_lab("label", "--json", broken, fine))
+    assert first == {"path": str(broken), "class": "hard_fail", "onset": 20, "cross": 20}
+    assert (second["onset"], second["cross"]) == (None, None)
+    text = collapse_lab("label", broken).stdout
+    assert text.split() == ["hard_fail", "onset", "20,", "crossed", "20", str(broken)]

@@ -1,0 +1,61 @@
+"""`runs`: what is there, in which state."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from collapse_lab.cli import main
+from collapse_lab.records import Alarm, Record
+from collapse_lab.store import RunWriter
+
+
+def rows(root: Path) -> dict[str, dict[str, object]]:
+    result = CliRunner().invoke(main, ["runs", "--json", str(root)])
+    assert result.exit_code == 0
+    return {row["run"]: row for row in map(json.loads, result.stdout.splitlines())}
+
+
+def test_state_steps_and_last_alarm_of_every_run(tmp_path: Path) -> None:
+    writer = RunWriter(tmp_path / "collapsed")
+    for step in (1, 2, 3, 2):
+        writer.append(Record(step, values={"reward/mean": 0.5}))
+    writer.alarm(Alarm(2, "watch", "cusum", "", 1, (1, 1)))
+    writer.alarm(Alarm(3, "critical", "non-finite", "", 3, (3, 3)))
+    writer.finish("stopped")
+    live = RunWriter(tmp_path / "live")
+    found = rows(tmp_path)
+    assert (found["collapsed"]["state"], found["collapsed"]["steps"]) == ("stopped", 3)
+    assert found["collapsed"]["last_alarm"] == "critical at 3 (non-finite)"
+    assert (found["live"]["state"], found["live"]["last_alarm"]) == ("running", None)
+    live.finish()
+
+
+def test_a_run_whose_writer_was_killed_is_lost(tmp_path: Path) -> None:
+    program = (
+        "import os, sys; from collapse_lab import RunWriter; RunWriter(sys.argv[1]); os._exit(9)"
+    )
+    subprocess.run([sys.executable, "-c", program, str(tmp_path / "run")])
+    assert rows(tmp_path)["run"]["state"] == "lost"
+
+
+def test_the_table_is_aligned_and_the_newest_run_is_first(tmp_path: Path) -> None:
+    for age, name in ((7200, "old"), (5, "a-longer-name")):
+        RunWriter(tmp_path / name).finish()
+        for path in (tmp_path / name / "run.json", tmp_path / name / "records.jsonl"):
+            then = path.stat().st_mtime - age
+            os.utime(path, (then, then))
+    lines = CliRunner().invoke(main, ["runs", str(tmp_path)]).stdout.splitlines()
+    assert lines[0] == "RUN            STATE     STEPS  LAST ALARM  AGE"
+    assert lines[1].startswith("a-longer-name  finished  0      -           ")
+    assert lines[2] == "old            finished  0      -           2 h"
+
+
+def test_an_empty_root_says_so(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["runs", str(tmp_path / "none")])
+    assert result.stdout == f"no runs in {tmp_path / 'none'}\n"
