@@ -31,20 +31,21 @@ from collapse_lab.trainers.samplers import CachedEngine, play, success_rate
 from collapse_lab.trainers.tasks.answers import MARKS, OPENERS, answer
 from collapse_lab.trainers.tasks.base import Task, task_seed, vocabulary_words
 
-CHECKED_EPISODES = 128
 SOURCES = ("tasks", "policy.py", "samplers.py", "cloning.py")
 """What a clone depends on besides its settings."""
 
 
 @dataclass(frozen=True)
 class Cloning:
-    """How the initial policy is made; success is sampled at temperature 1."""
+    """How the initial policy is made; its success is sampled at temperature 1, every
+    `check_every` updates on `checked` episodes."""
 
     episodes: int = 4000
     random_actions: float = 0.25
     broken_format: float = 0.06
     success: float = 0.33
     check_every: int = 20
+    checked: int = 128
     most_updates: int = 3000
     batch: int = 256
     lr: float = 2e-3
@@ -90,7 +91,7 @@ def clone(policy: Policy, task: type[Task], cloning: Cloning) -> float:
         (-logp_BT[mask_BT[rows]].mean()).backward()
         optimiser.step()
         if update % cloning.check_every == 0:
-            seeds = [task_seed("train", i) for i in range(CHECKED_EPISODES)]
+            seeds = [task_seed("train", i) for i in range(cloning.checked)]
             success = success_rate(play(task, seeds, 1, engine))
             if success >= cloning.success:
                 return success

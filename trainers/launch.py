@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import torch
 
 from collapse_lab.records import Record
-from collapse_lab.store import RUN_VARIABLE, STOP, Inbox, RunWriter, provenance
+from collapse_lab.store import RUN_VARIABLE, STOP, Inbox, RunWriter, provenance, read_meta
 from collapse_lab.trainers.algorithms import ALGORITHMS
 from collapse_lab.trainers.loop import train
 from collapse_lab.trainers.recipes import RECIPES, Recipe, recipe
@@ -49,10 +49,13 @@ def train_command(
     """Trains and returns the run folder, `root/run_id`; one that was cut short is resumed.
 
     `cache` keeps cloned policies, by default `root/.policies`. Uses one thread: at this size more
-    only wait for each other. Raises ValueError for settings that cannot be.
+    only wait for each other. Raises ValueError for settings that cannot be, FileExistsError for
+    a run that is finished.
     """
     made = recipe(task, algorithm, seed, tuple(settings))
     folder = Path(root) / (run_id or f"{algorithm}-{task}-{seed}")
+    if read_meta(folder).get("state") == "finished":
+        raise FileExistsError(f"{folder} holds a finished run: name another with run_id or root")
     cache = cache or Path(root) / ".policies"
     torch.set_num_threads(1)
     with _records_of(folder, made) as (sink, where, sample):

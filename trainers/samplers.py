@@ -64,15 +64,15 @@ class CachedEngine:
         seen[:, :columns] = mask_UP[index_B]
 
         words = logits_BV.shape[1]
-        # argmax(p / Exp(1)) draws from p; one call draws the noise of the whole turn
-        noise = torch.empty(limit, len(prompts), words).exponential_(generator=self.generator)
+        # argmax(log p - log Exp(1)) draws from p; one call draws the noise of the whole turn
+        noise = torch.empty(limit, len(prompts), words).exponential_(generator=self.generator).log()
         going_B = torch.ones(len(prompts), dtype=torch.bool)
         ids: list[Tensor] = []
         mask: list[Tensor] = []
         logp: list[Tensor] = []
         for t in range(limit):
             logp_BV = logits_BV.log_softmax(-1)
-            drawn_B = ((logp_BV / self.temperature).exp() / noise[t]).argmax(-1)
+            drawn_B = (logp_BV / self.temperature - noise[t]).argmax(-1)
             ids.append(drawn_B * going_B)
             mask.append(going_B)
             logp.append(logp_BV.gather(1, drawn_B[:, None]).squeeze(1) * going_B)
