@@ -6,6 +6,7 @@ is continued is judged from its first record on, so that the detectors stand whe
 
 from __future__ import annotations
 
+import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -39,6 +40,8 @@ class Orders(Protocol):
         ...
 
 
+LEAST_TRAINING_SECONDS = 60.0
+"""What ends sooner was no training, and nobody misses its metrics."""
 NOTHING_HEARD = (
     "no training metrics were recognised, so nothing was watched; docs/formats.md lists what is "
     "read, and `collapse-lab replay` on a saved log says what was tried"
@@ -64,6 +67,7 @@ class Session:
     _planned_steps: int | None = field(init=False)
     _live: bool = False
     _heard: bool = False
+    _began: float = field(default_factory=time.monotonic)
     _acted: bool = False
     _complaints: set[str] = field(default_factory=set[str])
 
@@ -108,7 +112,7 @@ class Session:
 
     def finish(self, state: str, exit_code: int | None) -> None:
         """Delivers what is on its way, then closes and seals the folder."""
-        if not self._heard:
+        if not self._heard and time.monotonic() - self._began >= LEAST_TRAINING_SECONDS:
             self.complain(NOTHING_HEARD)
         self._alerts.resolve()
         if not self._alerts.close(ALERT_SECONDS):

@@ -63,7 +63,7 @@ def watch(command: Sequence[str], plan: Plan, environment: Mapping[str, str]) ->
     message = relay.await_message(READY_SECONDS)
     if message and "error" in message:
         raise CannotWatch(message["error"])
-    child = waiting.child = Child(command, streams, {**environment, RUN_VARIABLE: str(plan.folder)})
+    child = waiting.child = Child(command, streams, _environment(environment, plan))
     hand.send(STARTED, str(child.pid).encode())
     with _signals(waiting, wake_end):
         code = relay.run_to_end(child)
@@ -73,6 +73,12 @@ def watch(command: Sequence[str], plan: Plan, environment: Mapping[str, str]) ->
                 f"collapse-lab: still writing to {plan.folder}; not waiting for it any longer"
             )
     return STOPPED_BY_US if relay.stopped else code
+
+
+def _environment(ours: Mapping[str, str], plan: Plan) -> dict[str, str]:
+    """The command's environment: ours, the run folder, and a Python that does not hold back what
+    it prints to a pipe, where an alarm would come some thousand characters late."""
+    return {"PYTHONUNBUFFERED": "1", **ours, RUN_VARIABLE: str(plan.folder)}
 
 
 class _Waiting:

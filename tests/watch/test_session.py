@@ -1,0 +1,54 @@
+"""What a session tells of itself, without a process around it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from collapse_lab.detectors.panel import Panel
+from collapse_lab.records import Record
+from collapse_lab.watch import session
+from collapse_lab.watch.plan import Plan
+from collapse_lab.watch.session import Session
+
+
+@dataclass
+class Heard:
+    """Orders as the relay would get them."""
+
+    said: list[str] = field(default_factory=list[str])
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+    def signal(self, number: int) -> None:
+        raise AssertionError("no signal was asked for")
+
+    def stop(self, grace: float, patient: bool) -> None:
+        raise AssertionError("no stop was asked for")
+
+
+def run(folder: Path, records: list[Record]) -> list[str]:
+    orders = Heard()
+    watched = Session(Plan(folder, {}, lambda planned: Panel(planned)), orders)
+    watched.run(records)
+    watched.finish("finished", 0)
+    return orders.said
+
+
+def test_a_training_of_which_nothing_was_recognised_is_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "LEAST_TRAINING_SECONDS", 0.0)
+    said = run(tmp_path / "run", [])
+    assert len(said) == 1 and "no training metrics were recognised" in said[0]
+
+
+def test_a_training_that_was_heard_or_a_short_command_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(tmp_path / "short", []) == []
+    monkeypatch.setattr(session, "LEAST_TRAINING_SECONDS", 0.0)
+    assert run(tmp_path / "heard", [Record(1, values={"reward/mean": 0.5})]) == []
