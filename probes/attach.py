@@ -27,7 +27,8 @@ from torch import Tensor
 
 from collapse_lab.probes.gradients import Gradients
 from collapse_lab.probes.measure import parts_of
-from collapse_lab.probes.parts import LargestMean, Mean, Parts, merged, read, reduced
+from collapse_lab.probes.parts import LargestMean, Mean, Parts
+from collapse_lab.probes.reduction import merged, read, reduced
 from collapse_lab.probes.tensors import StepTensors
 from collapse_lab.records import Record
 
@@ -71,8 +72,9 @@ class Observer:
         self._clock = clock
         self._gradients = Gradients()
         self._recent = {name: deque[float](maxlen=5) for name in SMOOTHED}
+        self._shown: Parts = {}
         self._mini: Parts = {}
-        self._step: Parts = {}
+        self._minis: Parts = {}
         self._last: Parts = {}
         self._divergences: list[Mean] = []
 
@@ -85,40 +87,42 @@ class Observer:
         mask: Tensor,
         **more: Tensor | None,
     ) -> None:
-        """Show a micro-batch, after its forward pass; `more` are other fields of StepTensors."""
-        self.show(
-            StepTensors(
-                logp=logp,
-                old_logp=old_logp,
-                advantage=advantage,
-                mask=mask,
-                clip=self._clip,
-                band=self._band,
-                **more,  # pyright: ignore[reportArgumentType]
-            )
+        """A micro-batch, after its forward pass; `more` are other fields of StepTensors."""
+        tensors = StepTensors(
+            logp=logp,
+            old_logp=old_logp,
+            advantage=advantage,
+            mask=mask,
+            clip=self._clip,
+            band=self._band,
+            **more,  # pyright: ignore[reportArgumentType]
         )
-
-    def show(self, tensors: StepTensors) -> None:
-        """Show whatever the tensors hold; rewards and groups once a step."""
-        self.add(parts_of(tensors))
-
-    def add(self, parts: Parts) -> None:
-        """Add measurements made elsewhere, such as `credit.filtering`."""
-        self._mini = merged([self._mini, parts])
+        self._mini = merged([self._mini, parts_of(tensors)])
 
     @contextmanager
     def update(self, parameters: Iterable[tuple[str, Tensor]]) -> Iterator[None]:
         """Around gradient clipping and the optimiser's step; ends a mini-batch."""
         weights = dict(parameters)
-        self.add(self._gradients.before(weights))
+        before = self._gradients.before(weights)
         yield
-        self.add(self._gradients.after(weights))
+        self._mini = merged([self._mini, before, self._gradients.after(weights)])
         self._end_mini_batch()
+
+    def show(self, tensors: StepTensors) -> None:
+        """What belongs to the step and not to a mini-batch, such as rewards in whole groups.
+
+        Calls add up. A signal that both this and the mini-batches have is recorded from this.
+        """
+        self.add(parts_of(tensors))
+
+    def add(self, parts: Parts) -> None:
+        """As `show`, for measurements made elsewhere, such as `credit.filtering`."""
+        self._shown = merged([self._shown, parts])
 
     def step(self, step: int, values: Mapping[str, float] | None = None) -> Record:
         """The record of the step, with `values` that only the caller knows, emitted by rank 0."""
         self._end_mini_batch()
-        parts = dict(self._step)
+        parts = self._minis | self._shown
         parts |= {f"{name}_last": self._last[name] for name in LAST if name in self._last}
         if self._divergences:
             parts["kl/old_max"] = LargestMean.of(self._divergences)
@@ -128,7 +132,7 @@ class Observer:
                 recent.append(numbers[name])
                 numbers[f"{name}_median"] = median(recent)
         record = Record(step, self._clock(), numbers | dict(values or {}), histograms)
-        self._step, self._last, self._divergences = {}, {}, []
+        self._shown, self._minis, self._last, self._divergences = {}, {}, {}, []
         if self._emit is not None and self._rank() == 0:
             self._emit(record)
         return record
@@ -144,12 +148,11 @@ class Observer:
             self._recent[name].extend(values)
 
     def _end_mini_batch(self) -> None:
-        if "kl/old" in self._mini:
-            divergence = self._mini["kl/old"]
-            assert isinstance(divergence, Mean)
+        divergence = self._mini.get("kl/old")
+        if isinstance(divergence, Mean):
             self._divergences.append(divergence)
             self._last = self._mini
-        self._step = merged([self._step, self._mini])
+        self._minis = merged([self._minis, self._mini])
         self._mini = {}
 
     def _rank(self) -> int:

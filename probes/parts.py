@@ -8,19 +8,15 @@ read. A part that has counted nothing has no value and leaves its name out of th
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
-from functools import reduce
-from typing import Any, Self
+from typing import Self
 
 import torch
 from torch import Tensor
 
 from collapse_lab.probes.pareto import shape
 from collapse_lab.signals import HISTOGRAMS
-
-Parts = dict[str, "Part"]
-"""Signal name -> its part."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -251,50 +247,8 @@ class LargestMean(Part):
         return float((self.totals_K / self.counts_K).amax())
 
 
-def merged(several: Iterable[Parts]) -> Parts:
-    """The parts of all of them together; a name that only some have keeps what they have."""
-
-    def merge(a: Parts, b: Parts) -> Parts:
-        return a | {name: a[name] + part if name in a else part for name, part in b.items()}
-
-    return reduce(merge, several, {})
-
-
-def on_host(parts: Parts) -> Parts:
-    """The same parts on the CPU, by one transfer."""
-    tensors = [tensor for part in parts.values() for _, tensor in part.tensors()]
-    if not tensors:
-        return parts
-    device = next((t.device for t in tensors if t.device.type != "cpu"), tensors[0].device)
-    flat = torch.cat([t.reshape(-1).to(device, torch.float64) for t in tensors]).cpu()
-    pieces = iter(flat.split([tensor.numel() for tensor in tensors]))
-
-    def rebuilt(part: Part) -> Part:
-        return replace(part, **{n: next(pieces).reshape(t.shape) for n, t in part.tensors()})
-
-    return {name: rebuilt(part) for name, part in parts.items()}
-
-
-def reduced(parts: Parts, process_group: Any = None) -> Parts:
-    """The parts of all ranks together, on every rank, by one exchange; on the host."""
-    parts = on_host(parts)
-    distributed = torch.distributed
-    if not (distributed.is_available() and distributed.is_initialized()):
-        return parts
-    everyone: list[Parts] = [{}] * distributed.get_world_size(process_group)
-    distributed.all_gather_object(everyone, parts, group=process_group)
-    return merged(everyone)
-
-
-def read(parts: Mapping[str, Part]) -> tuple[dict[str, float], dict[str, list[float]]]:
-    """Values and histograms of parts on the host, as a record holds them."""
-    values: dict[str, float] = {}
-    histograms: dict[str, list[float]] = {}
-    for name, part in parts.items():
-        values |= part.values(name)
-        if isinstance(part, Histogram):
-            histograms[name] = part.counts.tolist()
-    return values, histograms
+Parts = dict[str, Part]
+"""Signal name -> its part."""
 
 
 def _count(values_N: Tensor) -> Tensor:

@@ -16,7 +16,13 @@ LOOPING = 0.5
 
 
 def lengths(tensors: StepTensors) -> Parts:
-    """Response lengths in tokens, prompt lengths, truncation, turns of an episode."""
+    """Response lengths in tokens, prompt lengths, truncation, turns of an episode.
+
+    Of rollouts (token_ids) or else of mini-batches (logp), so that a loop that shows rows again
+    for another purpose does not count them twice.
+    """
+    if tensors.token_ids is None and tensors.logp is None:
+        return {}
     length_B = tensors.length_B.double()
     parts: Parts = {
         "length/mean": Mean.of(length_B),

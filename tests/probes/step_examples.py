@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 import torch
@@ -58,3 +59,9 @@ def random_tensors(seed: int, *, rows: int = 48, width: int = 9, **more: Any) ->
         "prompt_length": 5 + whole(5, rows),
     }
     return StepTensors(**(fields | more))
+
+
+def fields_of(tensors: StepTensors, rows: Any = slice(None)) -> dict[str, Any]:
+    """The tensors by name, or these rows of them, as `Observer.batch` takes them."""
+    named = {field.name: getattr(tensors, field.name) for field in fields(tensors)}
+    return {name: value[rows] for name, value in named.items() if isinstance(value, torch.Tensor)}

@@ -4,11 +4,12 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from step_examples import random_tensors
+from step_examples import fields_of, random_tensors
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
@@ -53,7 +54,7 @@ def test_the_last_mini_batch_stands_beside_the_step_and_the_worst_one_too():
     minis = [random_tensors(seed) for seed in range(3)]
     each = [measure(mini)[0] for mini in minis]
     for mini in minis:
-        probe.show(mini)
+        probe.batch(**fields_of(mini))
         parameter = torch.nn.Parameter(torch.ones(1))
         parameter.grad = torch.ones(1)
         with probe.update([("w", parameter)]):
@@ -69,21 +70,36 @@ def test_the_last_mini_batch_stands_beside_the_step_and_the_worst_one_too():
 def test_micro_batches_give_the_mini_batch():
     tensors = random_tensors(5)
     whole, parts = Observer(), Observer()
-    four = ("logp", "old_logp", "advantage", "mask")
-    whole.batch(**{name: getattr(tensors, name) for name in four})
+    tensors = replace(tensors, group=None, trajectory=None)
+    whole.batch(**fields_of(tensors))
     for rows in torch.arange(48).split(7):
-        parts.batch(**{name: getattr(tensors, name)[rows] for name in four})
+        parts.batch(**fields_of(tensors, rows))
     assert parts.step(0).values == pytest.approx(whole.step(0).values)
+
+
+def test_what_is_shown_of_the_step_goes_before_what_its_mini_batches_say():
+    probe, tensors = Observer(), random_tensors(0)
+    probe.show(StepTensors(mask=tensors.mask[:1], token_ids=torch.zeros(1, 9).long()))
+    probe.batch(**fields_of(tensors))
+    assert probe.step(0).values["length/mean"] == tensors.mask[0].sum()
+
+
+def test_rows_shown_again_for_their_log_probs_do_not_count_as_responses():
+    probe, tensors = Observer(), random_tensors(0)
+    probe.show(tensors)
+    only = {"mask": tensors.mask[:1], "old_logp": tensors.old_logp[:1]}  # pyright: ignore
+    probe.show(StepTensors(**only, sampler_logp=only["old_logp"]))
+    assert probe.step(0).values["length/mean"] == pytest.approx(float(tensors.mask.sum() / 48))
 
 
 def test_a_step_starts_from_nothing():
     probe = Observer(clock=lambda: 5.0)
-    probe.show(random_tensors(0))
+    probe.batch(**fields_of(random_tensors(0)))
     probe.step(0)
-    probe.show(random_tensors(1))
+    probe.batch(**fields_of(random_tensors(1)))
     second = probe.step(1)
     fresh = Observer(clock=lambda: 5.0)
-    fresh.show(random_tensors(1))
+    fresh.batch(**fields_of(random_tensors(1)))
     wanted = fresh.step(1)
     medians = {name for name in wanted.values if name.endswith("_median")}
     assert {n: v for n, v in second.values.items() if n not in medians} == {
@@ -96,7 +112,7 @@ def test_khat_has_its_median_over_five_steps_beside_it():
     probe = Observer()
     history: list[float] = []
     for step in range(7):
-        probe.show(random_tensors(step))
+        probe.batch(**fields_of(random_tensors(step)))
         values = probe.step(step).values
         history.append(values["ratio/khat"])
         wanted = sorted(history[-5:])
@@ -161,7 +177,7 @@ def test_watching_does_not_change_the_training():
 class Blind(Observer):
     """Sees nothing, so that the loop runs as if nobody watched."""
 
-    def show(self, tensors: StepTensors) -> None:
+    def batch(self, **tensors: Tensor | None) -> None:
         pass
 
     @contextmanager

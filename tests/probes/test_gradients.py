@@ -7,7 +7,7 @@ import torch
 
 from collapse_lab.probes import gradients
 from collapse_lab.probes.gradients import Gradients, layer_groups
-from collapse_lab.probes.parts import read
+from collapse_lab.probes.reduction import read
 
 
 def weights(**values: list[float]) -> dict[str, torch.Tensor]:

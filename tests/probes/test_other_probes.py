@@ -10,7 +10,7 @@ from step_examples import random_tensors
 
 from collapse_lab.probes import PROBES, StepTensors, measure
 from collapse_lab.probes.credit import filtering
-from collapse_lab.probes.parts import read
+from collapse_lab.probes.reduction import read
 from collapse_lab.signals import SIGNALS
 
 
@@ -63,6 +63,7 @@ def test_entropy_by_turn_leaves_out_turns_that_were_not_played():
 def test_rewards_count_each_trajectory_once():
     got = values(
         mask=rows(5),
+        token_ids=torch.zeros(5, 1, dtype=torch.int64),
         reward=torch.tensor([1.0, 1.0, 1.0, 0.0, 3.0]),
         success=torch.tensor([True, True, True, False, False]),
         trajectory=torch.tensor([7, 7, 7, 8, 9]),
@@ -148,6 +149,7 @@ def test_a_factor_of_two_either_way_is_extreme():
 def test_lengths_and_truncation():
     got = values(
         mask=torch.tensor([[True, True, True], [True, False, False]]),
+        token_ids=torch.zeros(2, 3, dtype=torch.int64),
         truncated=torch.tensor([True, False]),
         prompt_length=torch.tensor([4, 8]),
     )

@@ -23,10 +23,8 @@ from collapse_lab.probes.parts import (
     Smallest,
     Spread,
     Tail,
-    merged,
-    on_host,
-    read,
 )
+from collapse_lab.probes.reduction import merged, on_host, read
 from collapse_lab.signals import HISTOGRAMS
 
 X = torch.tensor([1.0, 2.0, 4.0, 9.0], dtype=torch.float64)

@@ -6,26 +6,18 @@ Every rank draws the same rows, shows its own share of each mini-batch and has t
 from __future__ import annotations
 
 import sys
-from dataclasses import fields, replace
 
 import torch
 import torch.distributed as dist
-from step_examples import random_tensors
+from step_examples import fields_of, random_tensors
 
-from collapse_lab.probes import Observer, StepTensors
+from collapse_lab.probes import Observer
 from collapse_lab.trainers.clips import PerSequence
 
 
-def share_of(tensors: StepTensors, rank: int, world: int) -> StepTensors:
+def share_of(rank: int, world: int) -> slice:
     """Whole groups, dealt out unevenly: the last rank takes what is left."""
-    first = 12 * rank
-    rows = slice(first, first + 12 if rank < world - 1 else None)
-    cut = {
-        field.name: value[rows]
-        for field in fields(tensors)
-        if isinstance(value := getattr(tensors, field.name), torch.Tensor)
-    }
-    return replace(tensors, **cut)
+    return slice(12 * rank, 12 * rank + 12 if rank < world - 1 else None)
 
 
 def main(rank: int, world: int, store: str) -> None:
@@ -35,8 +27,8 @@ def main(rank: int, world: int, store: str) -> None:
     for step in range(2):
         for mini in range(3):
             make = torch.Generator().manual_seed(10 * step + mini)
-            tensors = random_tensors(10 * step + mini, clip=PerSequence())
-            probe.show(share_of(tensors, rank, world))
+            mine = fields_of(random_tensors(10 * step + mini), share_of(rank, world))
+            probe.batch(**mine)
             weight = torch.nn.Parameter(torch.ones(5))
             weight.grad = torch.randn(5, generator=make)
             with probe.update([("w", weight)]):
