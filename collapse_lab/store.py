@@ -52,21 +52,21 @@ class RunWriter:
         self._meta.setdefault("started", time.time())
         self._meta |= {"state": "running", "pid": os.getpid(), "host": os.uname().nodename}
         self._write_meta()
-        self._files = {name: _open_append(self.folder / name) for name in (RECORDS, ALARMS)}
+        self._files = {name: _Lines(self.folder / name) for name in (RECORDS, ALARMS)}
 
     def append(self, record: Record) -> None:
         """Adds one record; once this returns, the record survives the death of the process."""
-        _write_line(self._files[RECORDS], record.to_json())
+        self._files[RECORDS].append(record.to_json())
 
     def alarm(self, alarm: Alarm) -> None:
         """Adds one alarm."""
-        _write_line(self._files[ALARMS], json.dumps(alarm.to_dict(), allow_nan=False))
+        self._files[ALARMS].append(json.dumps(alarm.to_dict(), allow_nan=False))
 
     def sample(self, step: int, texts: list[Mapping[str, Any]]) -> None:
         """Keeps a few rollouts of one step as text, for the person who looks at an alarm."""
         if SAMPLES not in self._files:
-            self._files[SAMPLES] = _open_append(self.folder / SAMPLES)
-        _write_line(self._files[SAMPLES], json.dumps({"step": step, "samples": texts}))
+            self._files[SAMPLES] = _Lines(self.folder / SAMPLES)
+        self._files[SAMPLES].append(json.dumps({"step": step, "samples": texts}))
 
     def update_meta(self, **fields: Any) -> None:
         """Changes fields of run.json, replaced in one step so that a reader sees old or new."""
@@ -75,8 +75,8 @@ class RunWriter:
 
     def finish(self, state: str = "finished", exit_code: int | None = None) -> None:
         """Closes the run and seals its records as Parquet. `state`: finished, stopped, failed."""
-        for descriptor in self._files.values():
-            os.close(descriptor)
+        for lines in self._files.values():
+            lines.close()
         self._files.clear()
         self.update_meta(state=state, exit_code=exit_code, finished=time.time())
         seal(self.folder)
@@ -94,16 +94,16 @@ class Inbox:
     """
 
     def __init__(self, folder: Path | str, meta: Mapping[str, Any] | None = None) -> None:
-        self._file = _open_append(Path(folder) / INBOX)
-        _write_line(self._file, json.dumps({"meta": dict(meta or {})}, default=str))
+        self._lines = _Lines(Path(folder) / INBOX)
+        self._lines.append(json.dumps({"meta": dict(meta or {})}, default=str))
 
     def append(self, record: Record) -> None:
         """Hands over one record; it survives the death of this process."""
-        _write_line(self._file, record.to_json())
+        self._lines.append(record.to_json())
 
     def close(self) -> None:
         """No more records will come from here."""
-        os.close(self._file)
+        self._lines.close()
 
 
 class RunReader:
@@ -214,19 +214,25 @@ def provenance() -> dict[str, Any]:
     return {"cwd": os.getcwd(), "git_commit": commit}
 
 
-def _open_append(path: Path) -> int:
-    """Opened for append; a line torn by a killed writer is ended so that ours starts afresh."""
-    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
-    size = os.fstat(descriptor).st_size
-    if size and os.pread(descriptor, 1, size - 1) != b"\n":
-        os.write(descriptor, b"\n")
-    return descriptor
+class _Lines:
+    """Appends whole lines to one file. A line that a killed writer or a full disk cut short is
+    ended before the next one, so that it costs no line but itself."""
 
+    def __init__(self, path: Path) -> None:
+        self._descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+        size = os.fstat(self._descriptor).st_size
+        self._torn = size > 0 and os.pread(self._descriptor, 1, size - 1) != b"\n"
 
-def _write_line(descriptor: int, line: str) -> None:
-    data = memoryview(line.encode() + b"\n")
-    while data:  # a full disk or a signal may take only part of it
-        data = data[os.write(descriptor, data) :]
+    def append(self, line: str) -> None:
+        """Once this returns the line survives the death of the process."""
+        data = memoryview(b"\n" * self._torn + line.encode() + b"\n")
+        while data:  # a full disk or a signal may take only part of it
+            written = os.write(self._descriptor, data)
+            data = data[written:]
+            self._torn = bool(data)
+
+    def close(self) -> None:
+        os.close(self._descriptor)
 
 
 def _alarms(path: Path) -> Iterator[Alarm]:

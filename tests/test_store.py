@@ -171,3 +171,32 @@ def test_a_value_named_like_a_column_gets_one_of_its_own() -> None:
 def test_a_new_run_has_its_files_at_once(tmp_path: Path, name: str) -> None:
     RunWriter(tmp_path / "a" / "run")
     assert (tmp_path / "a" / "run" / name).exists()
+
+
+FILLED = """
+import resource, signal, sys
+from collapse_lab.records import Record
+from collapse_lab.store import RunWriter
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+writer = RunWriter(sys.argv[1])
+writer.append(Record(1, values={"reward/mean": 0.5}))
+size = (writer.folder / "records.jsonl").stat().st_size
+_, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (size + 10, hard))
+try:
+    writer.append(Record(2, values={"reward/mean": 0.5}))
+except OSError:
+    print("full")
+resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+writer.append(Record(3, values={"reward/mean": 0.5}))
+"""
+
+
+def test_a_line_that_a_full_disk_cut_costs_no_line_but_itself(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    done = subprocess.run([sys.executable, "-c", FILLED, str(run)], capture_output=True, text=True)
+    assert done.stdout == "full\n", done.stderr
+    reader = RunReader(run)
+    assert [record.step for record in reader.new()] == [1, 3]
+    assert reader.unreadable == 1
