@@ -70,13 +70,10 @@ def test_a_relative_link_leads_to_a_file(page: str) -> None:
 
 
 def test_the_stated_assumption_is_the_one_that_the_alarm_bets_on() -> None:
-    ranks = {"second": 2, "third": 3}
-    row = r"\| (second|third) \| ([\d.]+) \| (\.\d+) \|"
+    row = r"\| (\d)(?:nd|rd) family > ([\d.]+) \|.*\| (\d+) % \|"
     stated = [
-        Bet(ranks[rank], float(level), float(chance))
+        Bet(int(rank), float(level), int(chance) / 100)
         for rank, level, chance in re.findall(row, PAGES["docs/detection.md"])
     ]
     assert tuple(stated) == BETS
-    assert f"at most {ALPHA:.0%} of healthy runs" in " ".join(
-        PAGES["docs/detection.md"].replace(" %", "%").split()
-    )
+    assert f"alpha = {100 * ALPHA:.0f} % of healthy runs" in PAGES["docs/detection.md"]
