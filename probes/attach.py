@@ -27,9 +27,10 @@ from torch import Tensor
 
 from collapse_lab.probes.gradients import Gradients
 from collapse_lab.probes.measure import parts_of
-from collapse_lab.probes.parts import LargestMean, Mean, Parts
+from collapse_lab.probes.parts import LargestMean, Parts
+from collapse_lab.probes.ratios import gate, k3, quadrants, ratios
 from collapse_lab.probes.reduction import merged, read, reduced
-from collapse_lab.probes.tensors import StepTensors
+from collapse_lab.probes.tensors import StepTensors, concat
 from collapse_lab.records import Record
 
 LAST = (
@@ -44,6 +45,7 @@ LAST = (
     "ratio/sequence_ess_frac",
 )
 """Signals also recorded for the step's last mini-batch alone, which is the stalest one."""
+OF_LAST = {"ratios": ratios, "quadrants": quadrants, "gate": gate}
 SMOOTHED = ("ratio/khat", "ratio/sequence_khat")
 """Signals whose median over the last five steps is recorded too: one step's k-hat means little."""
 
@@ -72,11 +74,9 @@ class Observer:
         self._clock = clock
         self._gradients = Gradients()
         self._recent = {name: deque[float](maxlen=5) for name in SMOOTHED}
-        self._shown: Parts = {}
-        self._mini: Parts = {}
-        self._minis: Parts = {}
-        self._last: Parts = {}
-        self._divergences: list[Mean] = []
+        self._shown: list[Parts] = []
+        self._updates: list[Parts] = []
+        self._batches: list[tuple[int, StepTensors]] = []
 
     def batch(
         self,
@@ -87,9 +87,13 @@ class Observer:
         mask: Tensor,
         **more: Tensor | None,
     ) -> None:
-        """A micro-batch, after its forward pass; `more` are other fields of StepTensors."""
+        """A micro-batch, after its forward pass; `more` are other fields of StepTensors.
+
+        The tensors are kept, without their graph, until the step is over and then measured at
+        once: a few numbers a token, where a forward pass holds thousands.
+        """
         tensors = StepTensors(
-            logp=logp,
+            logp=logp.detach(),
             old_logp=old_logp,
             advantage=advantage,
             mask=mask,
@@ -97,7 +101,7 @@ class Observer:
             band=self._band,
             **more,  # pyright: ignore[reportArgumentType]
         )
-        self._mini = merged([self._mini, parts_of(tensors)])
+        self._batches.append((len(self._updates), tensors))
 
     @contextmanager
     def update(self, parameters: Iterable[tuple[str, Tensor]]) -> Iterator[None]:
@@ -105,8 +109,7 @@ class Observer:
         weights = dict(parameters)
         before = self._gradients.before(weights)
         yield
-        self._mini = merged([self._mini, before, self._gradients.after(weights)])
-        self._end_mini_batch()
+        self._updates.append(before | self._gradients.after(weights))
 
     def show(self, tensors: StepTensors) -> None:
         """What belongs to the step and not to a mini-batch, such as rewards in whole groups.
@@ -117,22 +120,18 @@ class Observer:
 
     def add(self, parts: Parts) -> None:
         """As `show`, for measurements made elsewhere, such as `credit.filtering`."""
-        self._shown = merged([self._shown, parts])
+        self._shown.append(parts)
 
     def step(self, step: int, values: Mapping[str, float] | None = None) -> Record:
         """The record of the step, with `values` that only the caller knows, emitted by rank 0."""
-        self._end_mini_batch()
-        parts = self._minis | self._shown
-        parts |= {f"{name}_last": self._last[name] for name in LAST if name in self._last}
-        if self._divergences:
-            parts["kl/old_max"] = LargestMean.of(self._divergences)
+        parts = self._measured() | merged(self._updates) | merged(self._shown)
         numbers, histograms = read(reduced(parts, self._process_group))
         for name, recent in self._recent.items():
             if name in numbers:
                 recent.append(numbers[name])
                 numbers[f"{name}_median"] = median(recent)
         record = Record(step, self._clock(), numbers | dict(values or {}), histograms)
-        self._shown, self._minis, self._last, self._divergences = {}, {}, {}, []
+        self._shown, self._updates, self._batches = [], [], []
         if self._emit is not None and self._rank() == 0:
             self._emit(record)
         return record
@@ -147,13 +146,22 @@ class Observer:
         for name, values in state["recent"].items():
             self._recent[name].extend(values)
 
-    def _end_mini_batch(self) -> None:
-        divergence = self._mini.get("kl/old")
-        if isinstance(divergence, Mean):
-            self._divergences.append(divergence)
-            self._last = self._mini
-        self._minis = merged([self._minis, self._mini])
-        self._mini = {}
+    def _measured(self) -> Parts:
+        """Of the mini-batches: all together, the last one, and the one that moved furthest."""
+        if not self._batches:
+            return {}
+        whole = concat([tensors for _, tensors in self._batches])
+        last_mini = self._batches[-1][0]
+        last = concat([tensors for mini, tensors in self._batches if mini == last_mini])
+        parts, parts_of_last = parts_of(whole), parts_of(last, OF_LAST)
+        parts |= {f"{name}_last": parts_of_last[name] for name in LAST if name in parts_of_last}
+        if whole.log_ratio_N is not None:
+            minis_B = [
+                torch.full_like(t.mask[:, 0], mini, dtype=torch.int64) for mini, t in self._batches
+            ]
+            mini_N = torch.cat(minis_B)[whole.row_N]
+            parts["kl/old_max"] = LargestMean.of(k3(whole.log_ratio_N), mini_N, last_mini + 1)
+        return parts
 
     def _rank(self) -> int:
         distributed = torch.distributed

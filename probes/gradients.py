@@ -40,7 +40,8 @@ class Gradients:
         grads = {name: w.grad for name, w in trained.items() if w.grad is not None}
         if not grads:
             raise ValueError("no parameter has a gradient: call this between backward and step")
-        square_W = torch.stack([g.double().square().sum() for g in grads.values()])
+        norms = torch._foreach_norm(list(grads.values()))  # pyright: ignore
+        square_W = torch.stack(norms).double().square()
         norm = square_W.sum().sqrt()
         parts: Parts = {
             "optim/grad_norm": Mean.ratio(norm, 1),
@@ -98,4 +99,5 @@ def layer_groups(names: list[str]) -> dict[str, list[int]]:
 def _sample(weights: Weights) -> Tensor:
     """Every k-th coordinate of every tensor, k such that at most about SAMPLE come together."""
     stride = 1 + sum(weight.numel() for weight in weights.values()) // (SAMPLE + 1)
-    return torch.cat([w.detach().reshape(-1)[::stride].double() for w in weights.values()])
+    flat = (weight.detach().reshape(-1) for weight in weights.values())
+    return torch.cat([w[::stride] if stride > 1 else w for w in flat])

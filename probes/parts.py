@@ -8,8 +8,9 @@ read. A part that has counted nothing has no value and leaves its name out of th
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cache, lru_cache
 from typing import Self
 
 import torch
@@ -21,15 +22,18 @@ from collapse_lab.signals import HISTOGRAMS
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Fields are tensors of any shape; two parts of one name are joined field by field."""
+    """Fields are tensors of any shape; parts of one name are joined field by field."""
 
-    def __add__(self, other: Self) -> Self:
-        mine = self.tensors()
-        return replace(self, **{name: self.join(name, a, getattr(other, name)) for name, a in mine})
+    def joined(self, others: Sequence[Self]) -> Self:
+        """This and the others as one part."""
+        if not others:
+            return self
+        fields = {name: [a, *(getattr(o, name) for o in others)] for name, a in self.tensors()}
+        return replace(self, **{name: self.join(name, many) for name, many in fields.items()})
 
-    def join(self, field: str, a: Tensor, b: Tensor) -> Tensor:
-        """The field of both together."""
-        return a + b
+    def join(self, field: str, many: list[Tensor]) -> Tensor:
+        """The field of all of them together."""
+        return torch.stack(many).sum(0)
 
     def tensors(self) -> list[tuple[str, Tensor]]:
         return [(field.name, getattr(self, field.name)) for field in fields(self)]
@@ -73,8 +77,8 @@ class Largest(Part):
     def of(cls, values_N: Tensor) -> Largest:
         return cls(values_N.amax().double())
 
-    def join(self, field: str, a: Tensor, b: Tensor) -> Tensor:
-        return torch.maximum(a, b)
+    def join(self, field: str, many: list[Tensor]) -> Tensor:
+        return torch.stack(many).amax(0)
 
     def value(self) -> float:
         return float(self.peak)
@@ -169,8 +173,9 @@ class EffectiveSize(Part):
         log_weight_N = log_weight_N.double()
         return cls(log_weight_N.logsumexp(0), (2 * log_weight_N).logsumexp(0), _count(log_weight_N))
 
-    def join(self, field: str, a: Tensor, b: Tensor) -> Tensor:
-        return a + b if field == "count" else torch.logaddexp(a, b)
+    def join(self, field: str, many: list[Tensor]) -> Tensor:
+        stacked = torch.stack(many)
+        return stacked.sum(0) if field == "count" else stacked.logsumexp(0)
 
     def value(self) -> float:
         return float((2 * self.log_total - self.log_square - self.count.log()).exp())
@@ -194,11 +199,11 @@ class Tail(Part):
         top = log_weight_N.double().topk(min(cls.CAPACITY, len(log_weight_N))).values
         return cls(top, _count(log_weight_N))
 
-    def join(self, field: str, a: Tensor, b: Tensor) -> Tensor:
+    def join(self, field: str, many: list[Tensor]) -> Tensor:
         if field == "count":
-            return a + b
-        both = torch.cat([a, b])
-        return both.topk(min(self.CAPACITY, len(both))).values
+            return torch.stack(many).sum(0)
+        union = torch.cat(many)
+        return union.topk(min(self.CAPACITY, len(union))).values
 
     def value(self) -> float | None:
         return shape(self.top.numpy(), int(self.count))
@@ -215,7 +220,7 @@ class Histogram(Part):
 
     @classmethod
     def of(cls, name: str, values_N: Tensor) -> Histogram:
-        edges = torch.tensor(HISTOGRAMS[name].edges, dtype=torch.float64, device=values_N.device)
+        edges = _edges(name, values_N.device)
         bins_N = torch.bucketize(values_N.double(), edges)
         return cls(torch.bincount(bins_N, minlength=len(edges) + 1).double())
 
@@ -237,11 +242,10 @@ class LargestMean(Part):
     counts_K: Tensor
 
     @classmethod
-    def of(cls, means: Iterable[Mean]) -> LargestMean:
-        means = list(means)
-        return cls(
-            torch.stack([mean.total for mean in means]), torch.stack([mean.count for mean in means])
-        )
+    def of(cls, values_N: Tensor, index_N: Tensor, means: int) -> LargestMean:
+        """Of the mean of the values at each index below `means`."""
+        totals_K = values_N.new_zeros(means).index_add(0, index_N, values_N)
+        return cls(totals_K, torch.bincount(index_N, minlength=means).double())
 
     def value(self) -> float:
         return float((self.totals_K / self.counts_K).amax())
@@ -252,7 +256,18 @@ Parts = dict[str, Part]
 
 
 def _count(values_N: Tensor) -> Tensor:
-    return torch.full((), values_N.numel(), dtype=torch.float64, device=values_N.device)
+    return _constant(values_N.numel(), values_N.device)
+
+
+@lru_cache(maxsize=64)
+def _constant(value: float, device: torch.device) -> Tensor:
+    """Shared by all parts that count the same; parts are never changed in place."""
+    return torch.tensor(value, dtype=torch.float64, device=device)
+
+
+@cache
+def _edges(name: str, device: torch.device) -> Tensor:
+    return torch.tensor(HISTOGRAMS[name].edges, dtype=torch.float64, device=device)
 
 
 def _quantile(counts: list[float], edges: tuple[float, ...], level: float) -> float:

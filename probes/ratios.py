@@ -27,10 +27,9 @@ SEQUENCE_MASK_DELTA = 3e-3
 
 def ratios(tensors: StepTensors) -> Parts:
     """Spread and tail of the ratio, by token and by sequence."""
-    log_w_N = tensors.log_ratio_N
-    if log_w_N is None:
+    log_w_N, w_N, log_W_B = tensors.log_ratio_N, tensors.ratio_N, tensors.sequence_log_ratio_B
+    if log_w_N is None or w_N is None or log_W_B is None:
         return {}
-    w_N, log_W_B = log_w_N.exp(), tensors.row_sums(log_w_N)
     return {
         "ratio/mean": Mean.of(w_N),
         "ratio/max": Largest.of(w_N),
@@ -43,7 +42,7 @@ def ratios(tensors: StepTensors) -> Parts:
         "ratio/sequence_ess_frac": EffectiveSize.of(log_W_B),
         "ratio/sequence_khat": Tail.of(log_W_B),
         "ratio/sequence_log": Histogram.of("ratio/sequence_log", log_W_B),
-        "kl/old": Mean.of(_k3(log_w_N)),
+        "kl/old": Mean.of(k3(log_w_N)),
     }
 
 
@@ -51,7 +50,7 @@ def reference(tensors: StepTensors) -> Parts:
     """k3 estimate of KL(policy || reference), from tokens of (about) the policy."""
     if tensors.logp is None or tensors.ref_logp is None:
         return {}
-    return {"kl/ref": Mean.of(_k3(tensors.tokens(tensors.ref_logp) - tensors.tokens(tensors.logp)))}
+    return {"kl/ref": Mean.of(k3(tensors.tokens(tensors.ref_logp) - tensors.tokens(tensors.logp)))}
 
 
 def quadrants(tensors: StepTensors) -> Parts:
@@ -62,31 +61,35 @@ def quadrants(tensors: StepTensors) -> Parts:
     old policy), the share carried by each quadrant. `sequence_mask_frac` is the share of responses
     that its sequence mask would drop.
     """
-    log_w_N, adv_N = tensors.log_ratio_N, tensors.adv_N
-    if log_w_N is None or adv_N is None or tensors.logp is None:
+    log_w_N, w_N, log_W_B = tensors.log_ratio_N, tensors.ratio_N, tensors.sequence_log_ratio_B
+    adv_N, logp = tensors.adv_N, tensors.logp
+    if log_w_N is None or w_N is None or log_W_B is None or adv_N is None or logp is None:
         return {}
-    w_N, up_N, down_N, low_N = log_w_N.exp(), adv_N > 0, adv_N < 0, log_w_N < 0
     below, above = tensors.band
-    length_B = tensors.length_B[tensors.length_B > 0]
-    drift_B = -tensors.row_sums(log_w_N) / length_B
+    logp_N = tensors.tokens(logp)
+    drift_B = -log_W_B / tensors.length_B[tensors.length_B > 0]
     parts: Parts = {
-        "ratio/out_low_frac": Mean.of(down_N & (w_N < 1 - below)),
-        "ratio/out_high_frac": Mean.of(up_N & (w_N > 1 + above)),
+        "ratio/out_low_frac": Mean.of((adv_N < 0) & (w_N < 1 - below)),
+        "ratio/out_high_frac": Mean.of((adv_N > 0) & (w_N > 1 + above)),
         "ratio/sequence_mask_frac": Mean.of(
             (tensors.row_sums(adv_N) < 0) & (drift_B > SEQUENCE_MASK_DELTA)
         ),
-        "policy/logp_advantage_cov": Covariance.of(tensors.tokens(tensors.logp), adv_N),
+        "policy/logp_advantage_cov": Covariance.of(logp_N, adv_N),
     }
-    divergences = {"old": _k3(log_w_N)}
+    divergences = {"old": k3(log_w_N)}
     if tensors.ref_logp is not None:
-        divergences["ref"] = _k3(tensors.tokens(tensors.ref_logp) - tensors.tokens(tensors.logp))
+        divergences["ref"] = k3(tensors.tokens(tensors.ref_logp) - logp_N)
+    corner_N = (3 * torch.sign(adv_N) + torch.sign(log_w_N) + 4).nan_to_num(4).long()
     for other, k3_N in divergences.items():
-        whole = k3_N.sum()
-        for sign, side_N in (("neg", down_N), ("pos", up_N)):
-            for place, part_N in (("low", low_N), ("high", log_w_N > 0)):
-                part = torch.where(side_N & part_N, k3_N, 0.0).sum()
-                parts[f"kl/{other}_share_{sign}_{place}"] = Mean(part, whole)
+        corners = k3_N.new_zeros(9).index_add(0, corner_N, k3_N)
+        whole = corners.sum()
+        for name, corner in CORNERS.items():
+            parts[f"kl/{other}_share_{name}"] = Mean(corners[corner], whole)
     return parts
+
+
+CORNERS = {"neg_low": 0, "neg_high": 2, "pos_low": 6, "pos_high": 8}
+"""Cells of the table of sign A (-, 0, +) by sign log w (-, 0, +)."""
 
 
 def gate(tensors: StepTensors) -> Parts:
@@ -98,7 +101,7 @@ def gate(tensors: StepTensors) -> Parts:
     among those that have an advantage, in all and on either side of w = 1.
     """
     slope_N, log_w_N, adv_N = slopes(tensors), tensors.log_ratio_N, tensors.adv_N
-    if slope_N is None or log_w_N is None or adv_N is None:
+    if slope_N is None or log_w_N is None or adv_N is None or tensors.ratio_N is None:
         return {}
     counts_N = adv_N != 0
     shut_N = counts_N & (slope_N == 0)
@@ -108,7 +111,7 @@ def gate(tensors: StepTensors) -> Parts:
 
     return {
         "ratio/clip_gate": Mean(
-            (slope_N * adv_N.sign()).sum(), (adv_N.abs() * log_w_N.exp()).sum()
+            (slope_N * adv_N.sign()).sum(), (adv_N.abs() * tensors.ratio_N).sum()
         ),
         "ratio/clip_frac": share(shut_N),
         "ratio/clip_frac_low": share(shut_N & (log_w_N < 0)),
@@ -116,6 +119,6 @@ def gate(tensors: StepTensors) -> Parts:
     }
 
 
-def _k3(log_ratio_N: Tensor) -> Tensor:
+def k3(log_ratio_N: Tensor) -> Tensor:
     """r - 1 - log r >= 0, with mean KL(p || q) over samples of p for r = q / p."""
     return log_ratio_N.expm1() - log_ratio_N

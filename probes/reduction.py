@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import reduce
 from typing import Any
 
 import torch
@@ -14,11 +13,11 @@ from collapse_lab.probes.parts import Histogram, Part, Parts
 
 def merged(several: Iterable[Parts]) -> Parts:
     """The parts of all of them together; a name that only some have keeps what they have."""
-
-    def merge(a: Parts, b: Parts) -> Parts:
-        return a | {name: a[name] + part if name in a else part for name, part in b.items()}
-
-    return reduce(merge, several, {})
+    by_name: dict[str, list[Part]] = {}
+    for parts in several:
+        for name, part in parts.items():
+            by_name.setdefault(name, []).append(part)
+    return {name: first.joined(others) for name, (first, *others) in by_name.items()}
 
 
 def on_host(parts: Parts) -> Parts:

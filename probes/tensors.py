@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -55,17 +56,19 @@ class StepTensors:
     def __post_init__(self) -> None:
         if self.mask.ndim != 2:
             raise ValueError(f"mask must be (rows, tokens) and has shape {tuple(self.mask.shape)}")
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if not isinstance(value, Tensor):
-                continue
+        for name, value in self.tensors():
             rows, tokens = self.mask.shape[:1], self.mask.shape
-            allowed = (tokens,) if field.name in PER_TOKEN else (rows,)
-            if value.shape not in (allowed if field.name != "advantage" else (rows, tokens)):
+            allowed = (tokens,) if name in PER_TOKEN else (rows,)
+            if value.shape not in (allowed if name != "advantage" else (rows, tokens)):
                 raise ValueError(
-                    f"{field.name} has shape {tuple(value.shape)}, which does not go with the "
+                    f"{name} has shape {tuple(value.shape)}, which does not go with the "
                     f"mask's {tuple(self.mask.shape)}"
                 )
+
+    def tensors(self) -> list[tuple[str, Tensor]]:
+        """Name and tensor of every field that is known."""
+        named = ((field.name, getattr(self, field.name)) for field in fields(self))
+        return [(name, value) for name, value in named if isinstance(value, Tensor)]
 
     def tokens(self, values_BT: Tensor) -> Tensor:
         """The values where the mask is True, in float64 and without gradient; N of them."""
@@ -92,6 +95,15 @@ class StepTensors:
         return self.tokens(self.logp) - self.tokens(self.old_logp)
 
     @cached_property
+    def ratio_N(self) -> Tensor | None:
+        return None if self.log_ratio_N is None else self.log_ratio_N.exp()
+
+    @cached_property
+    def sequence_log_ratio_B(self) -> Tensor | None:
+        """Sum of the log-ratio over each row that has a token."""
+        return None if self.log_ratio_N is None else self.row_sums(self.log_ratio_N)
+
+    @cached_property
     def adv_N(self) -> Tensor | None:
         if self.advantage is None:
             return None
@@ -111,6 +123,21 @@ class StepTensors:
 PER_TOKEN = (
     "mask", "logp", "old_logp", "sampler_logp", "ref_logp", "entropy", "token_ids",
 )  # fmt: skip
+
+
+def concat(parts: Sequence[StepTensors]) -> StepTensors:
+    """The rows of all of them, padded to the widest; fields that some lack are left out."""
+    if len(parts) == 1:
+        return parts[0]
+    width = max(part.mask.shape[1] for part in parts)
+    columns: dict[str, list[Tensor]] = {}
+    for part in parts:
+        for name, tensor in part.tensors():
+            wide = pad(tensor, (0, width - tensor.shape[1])) if tensor.ndim == 2 else tensor
+            columns.setdefault(name, []).append(wide)
+    whole = {name: torch.cat(c) for name, c in columns.items() if len(c) == len(parts)}
+    first = parts[0]
+    return StepTensors(**whole, clip=first.clip, band=first.band)  # pyright: ignore[reportArgumentType]
 
 
 def slopes(tensors: StepTensors) -> Tensor | None:

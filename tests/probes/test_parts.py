@@ -72,7 +72,7 @@ def test_however_the_numbers_are_split_the_values_are_the_same(a, b, seed):
 
 def test_the_tail_of_a_union_does_not_need_more_than_its_capacity():
     x = torch.randn(30_000, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    part = Tail.of(x[:7000]) + Tail.of(x[7000:])
+    part = Tail.of(x[:7000]).joined([Tail.of(x[7000:])])
     assert len(part.top) == Tail.CAPACITY
     assert part.value() == Tail.of(x).value()
 
@@ -126,9 +126,10 @@ def test_on_policy_the_median_log_ratio_is_zero():
 
 
 def test_the_largest_mean_is_that_of_the_worst_mini_batch():
-    first = LargestMean.of([Mean.ratio(1, 10), Mean.ratio(4, 10)])
-    second = LargestMean.of([Mean.ratio(9, 10), Mean.ratio(0, 10)])
-    assert (first + second).value() == 0.5
+    values, mini = torch.tensor([1.0, 3.0, 5.0, 1.0]), torch.tensor([0, 0, 1, 1])
+    assert LargestMean.of(values, mini, 2).value() == 3
+    more = LargestMean.of(torch.tensor([8.0]), torch.tensor([0]), 2)
+    assert LargestMean.of(values, mini, 2).joined([more]).value() == 4
 
 
 def test_on_host_changes_nothing_but_the_place():
