@@ -27,6 +27,7 @@ class Gradients:
 
     def __init__(self) -> None:
         self._gradient: Tensor | None = None
+        self._trained: list[str] = []
         self._weights: Tensor | None = None
 
     @torch.no_grad()
@@ -36,8 +37,7 @@ class Gradients:
         Norms are for the whole model and by group (`layer_groups`). The cosine is left out where
         a gradient is exactly zero, since that has no direction.
         """
-        trained = {name: weight for name, weight in weights.items() if weight.grad is not None}
-        grads = {name: w.grad for name, w in trained.items() if w.grad is not None}
+        grads = {name: w.grad for name, w in weights.items() if w.grad is not None}
         if not grads:
             raise ValueError("no parameter has a gradient: call this between backward and step")
         norms = torch._foreach_norm(list(grads.values()))  # pyright: ignore
@@ -54,7 +54,8 @@ class Gradients:
             product = gradient.norm() * self._gradient.norm()
             cosine = torch.where(product > 0, gradient @ self._gradient / product, 0.0)
             parts["optim/grad_cosine"] = Mean.ratio(cosine, product > 0)
-        self._gradient, self._weights = gradient, _sample(trained)
+        self._gradient, self._trained = gradient, list(grads)
+        self._weights = _sample({name: weights[name] for name in grads})
         return parts
 
     @torch.no_grad()
@@ -63,8 +64,8 @@ class Gradients:
         if self._weights is None:
             raise ValueError("`after` goes with the `before` of the same step")
         was, self._weights = self._weights, None
-        trained = {name: weight for name, weight in weights.items() if weight.grad is not None}
-        return {"optim/update_ratio": Mean.ratio((_sample(trained) - was).norm() / was.norm(), 1)}
+        now = _sample({name: weights[name] for name in self._trained})
+        return {"optim/update_ratio": Mean.ratio((now - was).norm() / was.norm(), 1)}
 
     def state_dict(self) -> dict[str, Any]:
         return {"gradient": self._gradient}

@@ -79,7 +79,9 @@ def test_the_update_ratio_is_the_step_over_the_weights_before_it():
     probe, params = Gradients(), weights(a=[3.0, 4.0])
     with_gradients(params, a=[1.0, 0.0])
     probe.before(params)
-    torch.optim.SGD(params.values(), lr=0.5).step()
+    optimiser = torch.optim.SGD(params.values(), lr=0.5)
+    optimiser.step()
+    optimiser.zero_grad()
     assert read(probe.after(params))[0]["optim/update_ratio"] == pytest.approx(0.1)
 
 
