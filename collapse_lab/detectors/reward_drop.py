@@ -142,12 +142,14 @@ class RewardDrop:
             bad_steps=drop.window,
             steps=drop.window,
         )
+        evidence = (reward, *others)
+        since = min(part.since for part in evidence)
         return Finding(
             "alarm",
             f"the reward has lost half of what it had gained ({drop.now:.3g} over the last "
             f"{drop.window} records, {drop.best:.3g} at its best)",
-            begin,
-            (earliest, begin),
-            (reward, *others),
+            since,
+            (min(earliest, since), begin),
+            evidence,
             ("a drop of the reward is the collapse itself, not its forerunner",),
         )
