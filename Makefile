@@ -1,6 +1,7 @@
 # Every target does its own set-up: on a fresh machine `make demo` or `make test` is all it takes.
 
 PYTHON ?= python3
+PYTEST_ARGS ?= -n auto --dist loadfile
 VENV ?= .venv
 TORCH ?= torch==2.13.0
 TORCH_CPU := https://download.pytorch.org/whl/cpu
