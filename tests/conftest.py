@@ -1,18 +1,64 @@
-"""A real HTTP server, and notices to send."""
+"""Real commands under a real `collapse-lab watch`, a real HTTP server, and alarms to tell of."""
 
 from __future__ import annotations
 
 import json
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from collapse_lab.alerts import Notice
 from collapse_lab.records import Alarm, Evidence, Severity
+
+COMMAND = [sys.executable, "-c", "from collapse_lab.cli import main; main()"]
+Watch = Callable[..., subprocess.CompletedProcess[bytes]]
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Callable[..., list[str]]:
+    """`collapse-lab watch` of a Python program, recording to the run folder `tmp_path/runs/run`."""
+
+    def build(program: str, *options: object, name: str = "run") -> list[str]:
+        script = tmp_path / "train.py"
+        script.write_text(program)
+        root = ["--root", str(tmp_path / "runs"), "--name", name]
+        run = ["--", sys.executable, str(script)]
+        return [*COMMAND, "watch", *root, *map(str, options), *run]
+
+    return build
+
+
+@pytest.fixture
+def watch(command: Callable[..., list[str]], tmp_path: Path) -> Watch:
+    """Runs it to its end, its streams captured."""
+
+    def run(
+        program: str, *options: object, **keywords: object
+    ) -> subprocess.CompletedProcess[bytes]:
+        settings: dict[str, object] = {"capture_output": True, "cwd": tmp_path, "timeout": 120}
+        return subprocess.run(command(program, *options), **(settings | keywords))  # type: ignore[call-overload]
+
+    return run
+
+
+@pytest.fixture
+def hanging_server() -> Iterator[str]:
+    """The address of a server that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The run folder."""
+    return tmp_path / "runs" / "run"
 
 
 class Server:
@@ -47,13 +93,6 @@ def server() -> Iterator[Server]:
     kept.http.shutdown()
     thread.join()
     kept.http.server_close()
-
-
-@pytest.fixture
-def hanging_server() -> Iterator[str]:
-    """The address of a server that takes connections and never answers."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
 
 
 @pytest.fixture
