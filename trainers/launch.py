@@ -18,7 +18,7 @@ from collapse_lab.trainers.algorithms import ALGORITHMS
 from collapse_lab.trainers.loop import train
 from collapse_lab.trainers.recipes import RECIPES, Recipe, recipe
 
-CHECKPOINT = "checkpoint.pt"
+CHECKPOINT, POLICIES = "checkpoint.pt", ".policies"
 TOLD = (
     "reward/success_rate",
     "eval/success_rate",
@@ -48,7 +48,7 @@ def train_command(
 ) -> Path:
     """Trains and returns the run folder, `root/run_id`; one that was cut short is resumed.
 
-    `cache` keeps cloned policies, by default `root/.policies`. Uses one thread: at this size more
+    `cache` keeps cloned policies, by default a folder in `root`. Uses one thread: at this size more
     only wait for each other. Raises ValueError for settings that cannot be, FileExistsError for
     a run that is finished.
     """
@@ -56,7 +56,7 @@ def train_command(
     folder = Path(root) / (run_id or f"{algorithm}-{task}-{seed}")
     if read_meta(folder).get("state") == "finished":
         raise FileExistsError(f"{folder} holds a finished run: name another with run_id or root")
-    cache = cache or Path(root) / ".policies"
+    cache = cache or Path(root) / POLICIES
     torch.set_num_threads(1)
     with _records_of(folder, made) as (sink, where, sample):
         checkpoint = where / CHECKPOINT

@@ -10,6 +10,7 @@ Shapes: B rows, S new columns, K columns in all, H heads, D width of a head, V w
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 PAD, END = "<pad>", "<end>"
 PAD_ID, END_ID = 0, 1
 ROTARY_BASE = 10_000.0
+"""The default of a LlamaConfig."""
 NORM_EPSILON = 1e-6
 
 
@@ -69,7 +71,7 @@ class Cache:
         self.filled = 0
 
     def extend(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """Appends new columns (BHSD) of one layer; returns all of that layer's, BHKD."""
+        """Puts new columns (BHSD) of one layer after `filled`; returns all of its, BHKD."""
         end = self.filled + key.shape[2]
         self.keys[layer, :, :, self.filled : end] = key
         self.values[layer, :, :, self.filled : end] = value
@@ -88,48 +90,54 @@ class Block(nn.Module):
         self.heads = size.heads
         self.qkv = nn.Linear(size.width, 3 * size.width, bias=False)
         self.out = nn.Linear(size.width, size.width, bias=False)
-        self.gate_up = nn.Linear(size.width, 2 * size.inner, bias=False)
+        self.gate = nn.Linear(size.width, size.inner, bias=False)
+        self.up = nn.Linear(size.width, size.inner, bias=False)
         self.down = nn.Linear(size.inner, size.width, bias=False)
         self.norm_attention = nn.RMSNorm(size.width, eps=NORM_EPSILON)
         self.norm_inner = nn.RMSNorm(size.width, eps=NORM_EPSILON)
 
     def forward(
-        self, x_BSW: Tensor, turn: Turn, layer: int, keep: int, cache: Cache | None
+        self,
+        x_BSW: Tensor,
+        turn_SD: Tensor,
+        hidden: Tensor,
+        keep: int,
+        layer: int,
+        cache: Cache | None,
     ) -> Tensor:
-        """Output at the last `keep` columns; keys and values come from all of them."""
+        """Output at the last `keep` columns; keys and values come from all of them.
+
+        `turn_SD` are the columns' rotations (complex, half the width of a head); `hidden`,
+        broadcast to BHSK, is 0 where a column may look and -inf elsewhere.
+        """
         rows, columns, width = x_BSW.shape
         qkv = self.qkv(self.norm_attention(x_BSW)).view(rows, columns, 3, self.heads, -1)
-        query, key = turn.rotate(qkv[:, :, :2]).unbind(2)
-        query, key = query[:, -keep:].transpose(1, 2), key.transpose(1, 2)
-        value = qkv[:, :, 2].transpose(1, 2)
+        query, key, value = qkv.permute(2, 0, 3, 1, 4).contiguous().unbind()
+        query, key = rotated(query[:, :, -keep:], turn_SD[-keep:]), rotated(key, turn_SD)
         if cache is not None:
             key, value = cache.extend(layer, key, value)
-        mixed = F.scaled_dot_product_attention(query, key, value, turn.visible[:, :, -keep:])
-        x = x_BSW[:, -keep:] + self.out(mixed.transpose(1, 2).reshape(rows, keep, width))
-        gate, up = self.gate_up(self.norm_inner(x)).chunk(2, -1)
-        return x + self.down(F.silu(gate) * up)
+        # written out: the fused kernel is slower at heads as small as these
+        look = query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1]) + hidden[..., -keep:, :]
+        mixed = (look.softmax(-1) @ value).transpose(1, 2).reshape(rows, keep, width)
+        x = x_BSW[:, -keep:] + self.out(mixed)
+        inner = self.norm_inner(x)
+        return x + self.down(F.silu(self.gate(inner)) * self.up(inner))
 
 
-class Turn:
-    """What all blocks need to know about the columns that a call adds: angles and visibility."""
+def rotated(x_BHSD: Tensor, turn_SD: Tensor) -> Tensor:
+    """Rotary positions: neighbouring coordinates are the two parts of a complex number.
 
-    def __init__(self, visible: Tensor, cos: Tensor, sin: Tensor) -> None:
-        self.visible = visible
-        """B1SK, True where a column may look."""
-        self._cos, self._sin = cos, sin
-
-    def rotate(self, x_BS2HD: Tensor) -> Tensor:
-        """Rotary positions. They count from the left edge, padding included: only differences
-        matter to attention, so a row's padding shifts nothing."""
-        left, right = x_BS2HD.chunk(2, -1)
-        return x_BS2HD * self._cos + torch.cat((-right, left), -1) * self._sin
+    Positions count from the left edge, padding included: only differences matter to attention,
+    so that a row's padding shifts nothing.
+    """
+    pairs = torch.view_as_complex(x_BHSD.unflatten(-1, (-1, 2)))
+    return torch.view_as_real(pairs * turn_SD).flatten(-2)
 
 
 class Policy(nn.Module):
     """Next-token logits over the words of one task."""
 
-    _cos: Tensor
-    _sin: Tensor
+    _turns: Tensor
 
     def __init__(self, words: int, size: Size) -> None:
         super().__init__()
@@ -140,9 +148,8 @@ class Policy(nn.Module):
         self.head = nn.Linear(size.width, words, bias=False)
         half = size.width // size.heads // 2
         angle = torch.arange(size.columns)[:, None] / ROTARY_BASE ** (torch.arange(half) / half)
-        angle = torch.cat((angle, angle), -1)[:, None, None]  # column, query or key, head, D
-        self.register_buffer("_cos", angle.cos(), persistent=False)
-        self.register_buffer("_sin", angle.sin(), persistent=False)
+        turns = torch.polar(torch.ones_like(angle), angle)
+        self.register_buffer("_turns", turns, persistent=False)
 
     def forward(
         self, ids_BS: Tensor, mask_BK: Tensor, keep: int, cache: Cache | None = None
@@ -159,11 +166,12 @@ class Policy(nn.Module):
             # a padded query would see nothing at all, and the softmax of nothing is NaN
             own = torch.eye(columns, total, dtype=torch.bool)
             visible = (visible & causal) | own
-        turn = Turn(visible, self._cos[start : start + columns], self._sin[start : start + columns])
+        hidden = torch.zeros(visible.shape).masked_fill(~visible, -math.inf)
+        turn = self._turns[start : start + columns]
         x = self.embed(ids_BS)
         for layer, block in enumerate(self.blocks):
             last = layer == self.size.layers - 1
-            x = block(x, turn, layer, keep if last else columns, cache)
+            x = block(x, turn, hidden, keep if last else columns, layer, cache)
         if cache is not None:
             cache.filled += columns
         return self.head(self.norm(x))
@@ -209,7 +217,6 @@ def to_transformers(policy: Policy) -> LlamaForCausalLM:
         num_attention_heads=size.heads,
         max_position_embeddings=size.columns,
         rms_norm_eps=NORM_EPSILON,
-        rope_theta=ROTARY_BASE,
         tie_word_embeddings=False,
         pad_token_id=PAD_ID,
         eos_token_id=END_ID,
@@ -230,16 +237,21 @@ def _transformers_weights(policy: Policy) -> dict[str, Tensor]:
     for layer in range(policy.size.layers):
         ours, theirs = f"blocks.{layer}.", f"model.layers.{layer}."
         query, key, value = own[ours + "qkv.weight"].chunk(3)
-        gate, up = own[ours + "gate_up.weight"].chunk(2)
         weights |= {
-            theirs + "self_attn.q_proj.weight": query,
-            theirs + "self_attn.k_proj.weight": key,
+            theirs + "self_attn.q_proj.weight": _halves_apart(query, policy.size),
+            theirs + "self_attn.k_proj.weight": _halves_apart(key, policy.size),
             theirs + "self_attn.v_proj.weight": value,
             theirs + "self_attn.o_proj.weight": own[ours + "out.weight"],
-            theirs + "mlp.gate_proj.weight": gate,
-            theirs + "mlp.up_proj.weight": up,
+            theirs + "mlp.gate_proj.weight": own[ours + "gate.weight"],
+            theirs + "mlp.up_proj.weight": own[ours + "up.weight"],
             theirs + "mlp.down_proj.weight": own[ours + "down.weight"],
             theirs + "input_layernorm.weight": own[ours + "norm_attention.weight"],
             theirs + "post_attention_layernorm.weight": own[ours + "norm_inner.weight"],
         }
     return weights
+
+
+def _halves_apart(weight: Tensor, size: Size) -> Tensor:
+    """Ours has the two parts of a rotated pair side by side, theirs half a head apart."""
+    pairs = weight.view(size.heads, -1, 2, size.width)
+    return pairs.transpose(1, 2).reshape(size.width, size.width)
