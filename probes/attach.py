@@ -106,10 +106,9 @@ class Observer:
     @contextmanager
     def update(self, parameters: Iterable[tuple[str, Tensor]]) -> Iterator[None]:
         """Around gradient clipping and the optimiser's step; ends a mini-batch."""
-        weights = dict(parameters)
-        before = self._gradients.before(weights)
+        parts = self._gradients.before(dict(parameters))
         yield
-        self._updates.append(before | self._gradients.after(weights))
+        self._updates.append(parts)
 
     def show(self, tensors: StepTensors) -> None:
         """What belongs to the step and not to a mini-batch, such as rewards in whole groups.
@@ -124,7 +123,8 @@ class Observer:
 
     def step(self, step: int, values: Mapping[str, float] | None = None) -> Record:
         """The record of the step, with `values` that only the caller knows, emitted by rank 0."""
-        parts = self._measured() | merged(self._updates) | merged(self._shown)
+        parts = self._measured() | merged(self._updates) | self._gradients.end_of_step()
+        parts |= merged(self._shown)
         numbers, histograms = read(reduced(parts, self._process_group))
         for name, recent in self._recent.items():
             if name in numbers:

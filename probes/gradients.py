@@ -1,4 +1,4 @@
-"""What one optimiser step does: the gradient before it, the weights before and after it.
+"""What the updates of a step do: the gradients before them, the weights they move.
 
 Assumes whole gradients on every rank, as after a data-parallel all-reduce.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -18,60 +19,76 @@ SAMPLE = 1 << 18
 """Coordinates from which direction and step size are told: all of a small model's, evenly
 strided over a large one's, so that what is kept from step to step stays small."""
 
+ONE = torch.ones((), dtype=torch.float64)
+
 Weights = Mapping[str, Tensor]
 """Name -> parameter, as `dict(model.named_parameters())` has them."""
 
 
 class Gradients:
-    """Remembers the last gradient, and the weights between `before` and `after` a step."""
+    """Norms of every update's gradient; direction and distance once a step."""
 
     def __init__(self) -> None:
-        self._gradient: Tensor | None = None
-        self._trained: list[str] = []
-        self._weights: Tensor | None = None
+        self._direction: Tensor | None = None
+        self._trained: dict[str, Tensor] = {}
+        self._start: Tensor | None = None
 
     @torch.no_grad()
     def before(self, weights: Weights) -> Parts:
-        """Call with gradients complete, not yet clipped: norms, and the turn since last time.
+        """Call before each update, with gradients complete and not yet clipped.
 
-        Norms are for the whole model and by group (`layer_groups`). The cosine is left out where
-        a gradient is exactly zero, since that has no direction.
+        Norms are for the whole model and by group (`layer_groups`). The first update of a step,
+        which is the one on policy, is compared with that of the step before; no cosine where a
+        gradient is exactly zero, since that has no direction.
         """
         grads = {name: w.grad for name, w in weights.items() if w.grad is not None}
         if not grads:
             raise ValueError("no parameter has a gradient: call this between backward and step")
-        norms = torch._foreach_norm(list(grads.values()))  # pyright: ignore
-        square_W = torch.stack(norms).double().square()
-        norm = square_W.sum().sqrt()
-        parts: Parts = {
-            "optim/grad_norm": Mean.ratio(norm, 1),
-            "optim/grad_norm_max": Largest(norm),
-        }
-        for group, members in layer_groups(list(grads)).items():
-            parts[f"optim/grad_norm_{group}"] = Mean.ratio(square_W[members].sum().sqrt(), 1)
-        gradient = _sample(grads)
-        if self._gradient is not None:
-            product = gradient.norm() * self._gradient.norm()
-            cosine = torch.where(product > 0, gradient @ self._gradient / product, 0.0)
-            parts["optim/grad_cosine"] = Mean.ratio(cosine, product > 0)
-        self._gradient, self._trained = gradient, list(grads)
-        self._weights = _sample({name: weights[name] for name in grads})
+        names, group_W = _group_index(tuple(grads))
+        norm_W = torch.stack(torch._foreach_norm(list(grads.values()))).double()  # pyright: ignore
+        square_G = norm_W.new_zeros(len(names)).index_add(0, group_W.to(norm_W.device), norm_W**2)
+        norm = square_G.sum().sqrt()
+        parts: Parts = {"optim/grad_norm": Mean(norm, ONE), "optim/grad_norm_max": Largest(norm)}
+        for group, group_norm in zip(names, square_G.sqrt(), strict=True):
+            parts[f"optim/grad_norm_{group}"] = Mean(group_norm, ONE)
+        if self._start is None:
+            self._trained = {name: weights[name] for name in grads}
+            self._start = _sample(self._trained)
+            parts |= self._turn(_sample(grads))
         return parts
 
     @torch.no_grad()
-    def after(self, weights: Weights) -> Parts:
-        """Call after the optimiser's step: how far it went, as a share of the weights' norm."""
-        if self._weights is None:
-            raise ValueError("`after` goes with the `before` of the same step")
-        was, self._weights = self._weights, None
-        now = _sample({name: weights[name] for name in self._trained})
-        return {"optim/update_ratio": Mean.ratio((now - was).norm() / was.norm(), 1)}
+    def end_of_step(self) -> Parts:
+        """How far the updates of the step went together, as a share of the weights' norm."""
+        if self._start is None:
+            return {}
+        moved = (_sample(self._trained) - self._start).norm() / self._start.norm()
+        self._trained, self._start = {}, None
+        return {"optim/update_ratio": Mean(moved.double(), ONE)}
+
+    def _turn(self, direction: Tensor) -> Parts:
+        last, self._direction = self._direction, direction
+        if last is None:
+            return {}
+        product = direction.norm() * last.norm()
+        cosine = torch.where(product > 0, direction @ last / product, 0.0)
+        return {"optim/grad_cosine": Mean(cosine.double(), (product > 0).double())}
 
     def state_dict(self) -> dict[str, Any]:
-        return {"gradient": self._gradient}
+        return {"direction": self._direction}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self._gradient = state["gradient"]
+        self._direction = state["direction"]
+
+
+@lru_cache(maxsize=8)
+def _group_index(names: tuple[str, ...]) -> tuple[list[str], Tensor]:
+    """The groups that there are, and the number of each parameter's."""
+    groups = layer_groups(list(names))
+    index_W = torch.zeros(len(names), dtype=torch.int64)
+    for number, members in enumerate(groups.values()):
+        index_W[members] = number
+    return list(groups), index_W
 
 
 def layer_groups(names: list[str]) -> dict[str, list[int]]:

@@ -64,7 +64,8 @@ class Mean(Part):
         return cls(*(torch.as_tensor(value, dtype=torch.float64) for value in (total, count)))
 
     def value(self) -> float | None:
-        return float(self.total / self.count) if self.count != 0 else None
+        count = float(self.count)
+        return float(self.total) / count if count else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,10 +111,11 @@ class Spread(Part):
         return cls(_count(values_N), values_N.sum(), values_N.square().sum())
 
     def value(self) -> float | None:
-        if self.count < 2:
+        count, total, square = float(self.count), float(self.total), float(self.square)
+        if count < 2:
             return None
-        variance = (self.square - self.total.square() / self.count) / (self.count - 1)
-        return math.sqrt(max(float(variance), 0.0)) if variance == variance else math.nan
+        variance = (square - total * total / count) / (count - 1)
+        return math.nan if math.isnan(variance) else math.sqrt(max(variance, 0.0))
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,9 +23,9 @@ def merged(several: Iterable[Parts]) -> Parts:
 def on_host(parts: Parts) -> Parts:
     """The same parts on the CPU, by one transfer."""
     tensors = [tensor for part in parts.values() for _, tensor in part.tensors()]
-    if not tensors:
+    device = next((t.device for t in tensors if t.device.type != "cpu"), None)
+    if device is None:
         return parts
-    device = next((t.device for t in tensors if t.device.type != "cpu"), tensors[0].device)
     flat = torch.cat([t.reshape(-1).to(device, torch.float64) for t in tensors]).cpu()
     pieces = iter(flat.split([tensor.numel() for tensor in tensors]))
 

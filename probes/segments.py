@@ -11,14 +11,17 @@ from torch import Tensor
 
 def compact(*ids_B: Tensor) -> tuple[Tensor, int]:
     """Number the distinct ids, or tuples of ids, from 0: the numbers per row and how many."""
-    index_B = torch.zeros_like(ids_B[0])
-    count = min(1, index_B.numel())
-    for id_B in ids_B:
-        unique, inverse_B = torch.unique(id_B, return_inverse=True)  # pyright: ignore
-        index_B = index_B * unique.numel() + inverse_B
-        unique, index_B = torch.unique(index_B, return_inverse=True)  # pyright: ignore
-        count = unique.numel()
+    first_B, *others_B = ids_B
+    index_B, count = _numbered(first_B)
+    for other_B in others_B:
+        number_B, size = _numbered(other_B)
+        index_B, count = _numbered(index_B * size + number_B)
     return index_B, count
+
+
+def _numbered(id_B: Tensor) -> tuple[Tensor, int]:
+    unique, inverse_B = torch.unique(id_B, return_inverse=True)  # pyright: ignore
+    return inverse_B, unique.numel()
 
 
 def sums(value_B: Tensor, index_B: Tensor, count: int) -> Tensor:

@@ -50,21 +50,28 @@ def test_a_shallow_network_has_no_middle():
     assert layer_groups(["w", "b"]) == {"input": [0, 1]}
 
 
-def test_the_cosine_is_with_the_gradient_of_the_step_before():
+def step(probe: Gradients, params: dict[str, torch.Tensor], *gradients: list[float]) -> list[dict]:
+    """What is read at each update of one step, and at its end."""
+    read_out = []
+    for gradient in gradients:
+        with_gradients(params, a=gradient)
+        read_out.append(read(probe.before(params))[0])
+    return [*read_out, read(probe.end_of_step())[0]]
+
+
+def test_the_cosine_is_between_the_first_gradients_of_two_steps():
     probe, params = Gradients(), weights(a=[1.0, 1.0])
-    with_gradients(params, a=[1.0, 0.0])
-    assert "optim/grad_cosine" not in probe.before(params)
-    with_gradients(params, a=[1.0, 1.0])
-    assert read(probe.before(params))[0]["optim/grad_cosine"] == pytest.approx(math.sqrt(0.5))
-    with_gradients(params, a=[-2.0, -2.0])
-    assert read(probe.before(params))[0]["optim/grad_cosine"] == pytest.approx(-1)
+    assert "optim/grad_cosine" not in step(probe, params, [1.0, 0.0], [0.0, 7.0])[0]
+    first, second, _ = step(probe, params, [1.0, 1.0], [5.0, 5.0])
+    assert first["optim/grad_cosine"] == pytest.approx(math.sqrt(0.5))
+    assert "optim/grad_cosine" not in second
+    assert step(probe, params, [-2.0, -2.0])[0]["optim/grad_cosine"] == pytest.approx(-1)
 
 
 def test_a_gradient_of_zero_has_a_norm_and_no_direction():
     probe, params = Gradients(), weights(a=[1.0])
-    for gradient in (1.0, 0.0):
-        with_gradients(params, a=[gradient])
-        values, _ = read(probe.before(params))
+    step(probe, params, [1.0])
+    values = step(probe, params, [0.0])[0]
     assert values["optim/grad_norm"] == 0
     assert "optim/grad_cosine" not in values
 
@@ -75,14 +82,16 @@ def test_a_gradient_that_is_no_number_shows():
     assert math.isnan(read(Gradients().before(params))[0]["optim/grad_norm"])
 
 
-def test_the_update_ratio_is_the_step_over_the_weights_before_it():
+def test_the_update_ratio_is_all_that_a_step_moved_over_the_weights_before_it():
     probe, params = Gradients(), weights(a=[3.0, 4.0])
-    with_gradients(params, a=[1.0, 0.0])
-    probe.before(params)
     optimiser = torch.optim.SGD(params.values(), lr=0.5)
-    optimiser.step()
-    optimiser.zero_grad()
-    assert read(probe.after(params))[0]["optim/update_ratio"] == pytest.approx(0.1)
+    for _ in range(2):
+        with_gradients(params, a=[0.5, 0.0])
+        probe.before(params)
+        optimiser.step()
+        optimiser.zero_grad()
+    assert read(probe.end_of_step())[0]["optim/update_ratio"] == pytest.approx(0.1)
+    assert probe.end_of_step() == {}
 
 
 def test_a_large_model_is_sampled_and_what_is_kept_stays_small(monkeypatch):
@@ -94,13 +103,12 @@ def test_a_large_model_is_sampled_and_what_is_kept_stays_small(monkeypatch):
     for gradient in (first, first + other):
         params["a"].grad, params["b"].grad = gradient, torch.ones(7)
         values, _ = read(probe.before(params))
+        probe.end_of_step()
     assert values["optim/grad_cosine"] == pytest.approx(math.sqrt(0.5), abs=0.05)
-    kept = probe.state_dict()["gradient"]
+    kept = probe.state_dict()["direction"]
     assert len(kept) <= 1002
 
 
-def test_calls_out_of_order_are_refused():
+def test_a_call_before_there_is_a_gradient_is_refused():
     with pytest.raises(ValueError, match="no parameter has a gradient"):
         Gradients().before(weights(a=[1.0]))
-    with pytest.raises(ValueError, match="goes with the `before`"):
-        Gradients().after(weights(a=[1.0]))
