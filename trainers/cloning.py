@@ -5,6 +5,9 @@ to predict its responses until, sampled, it solves a given share. Without this e
 and every algorithm looks alike; all algorithms start from the same clone.
 """
 
+# torch leaves some of its own methods (tolist, backward, step) without types
+# pyright: reportUnknownMemberType=false
+
 from __future__ import annotations
 
 import hashlib

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -17,6 +17,7 @@ from collapse_lab.store import RUN_VARIABLE, STOP, Inbox, RunWriter, provenance,
 from collapse_lab.trainers.algorithms import ALGORITHMS
 from collapse_lab.trainers.loop import train
 from collapse_lab.trainers.recipes import RECIPES, Recipe, recipe
+from collapse_lab.trainers.showing import Texts
 
 CHECKPOINT, POLICIES = "checkpoint.pt", ".policies"
 TOLD = (
@@ -109,7 +110,7 @@ def meta(made: Recipe) -> dict[str, Any]:
 @contextmanager
 def _records_of(
     folder: Path, made: Recipe
-) -> Iterator[tuple[Sink, Path, Callable[[int, list[Any]], object]]]:
+) -> Generator[tuple[Sink, Path, Callable[[int, Texts], object]]]:
     """Sink of records, the folder, and a sink of texts; the run is finished whatever happens."""
     if watched := os.environ.get(RUN_VARIABLE):
         inbox = Inbox(watched, meta(made))

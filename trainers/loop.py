@@ -6,39 +6,44 @@ The record of step t describes rollouts made by the policy before that step's up
 updates themselves; so does the held-out evaluation of step t.
 """
 
+# torch leaves some of its own methods (tolist, backward, step) without types
+# pyright: reportUnknownMemberType=false
+
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Generator, Tensor
 from torch.nn.utils import clip_grad_norm_
 
-from collapse_lab.probes import StepTensors
-from collapse_lab.probes.credit import filtering
-from collapse_lab.probes.parts import Mean, Parts
 from collapse_lab.records import Record
 from collapse_lab.trainers.algorithms import Algorithm, policy_loss
 from collapse_lab.trainers.checkpoints import State
-from collapse_lab.trainers.filters import Collected, collect, every_group
-from collapse_lab.trainers.policy import Policy, Vocabulary
+from collapse_lab.trainers.filters import collect, every_group
+from collapse_lab.trainers.policy import Policy
 from collapse_lab.trainers.recipes import Recipe
 from collapse_lab.trainers.rollouts import Rollouts
 from collapse_lab.trainers.samplers import CachedEngine, play, success_rate
+from collapse_lab.trainers.showing import (
+    Clock,
+    Texts,
+    cost_of,
+    sampled_tensors,
+    success_by_kind,
+    trained_tensors,
+    transcripts,
+)
 from collapse_lab.trainers.tasks import TASKS
-from collapse_lab.trainers.tasks.base import Task, task_seed, vocabulary_words
+from collapse_lab.trainers.tasks.base import Task, task_seed
 from collapse_lab.trainers.terms import EntropyBonus, FormatPenalty, ReferenceKL
 
 ROWS_A_PASS = 64
 """Rows of a pass without gradients: small enough for the processor's cache."""
 SAMPLED_EPISODES = 2
-
-Texts = list[Mapping[str, Any]]
 
 
 def train(
@@ -160,55 +165,6 @@ def update_policy(
     return losses
 
 
-def sampled_tensors(rollouts: Rollouts, task: type[Task]) -> StepTensors:
-    """What can be said of rollouts before any filter, so that success is that of the policy."""
-    return StepTensors(
-        mask=rollouts.mask_BT,
-        token_ids=rollouts.response_ids_BT,
-        group=rollouts.group_B,
-        trajectory=rollouts.trajectory_B,
-        turn=rollouts.turn_B,
-        anchor=rollouts.anchor_B,
-        reward=rollouts.reward_B,
-        success=rollouts.reward_B > 0,
-        format_valid=rollouts.format_valid_B,
-        action_valid=rollouts.action_valid_B,
-        truncated=rollouts.mask_BT.sum(1) == task.response_limit,
-        prompt_length=rollouts.prompt_mask_BP.sum(1),
-    )
-
-
-def trained_tensors(rollouts: Rollouts) -> StepTensors:
-    """The old policy on the rows that are trained on."""
-    return StepTensors(
-        mask=rollouts.mask_BT,
-        old_logp=rollouts.old_logp_BT,
-        sampler_logp=rollouts.sampler_logp_BT,
-        entropy=rollouts.entropy_BT,
-        turn=rollouts.turn_B,
-    )
-
-
-def success_by_kind(rollouts: Rollouts, task: type[Task]) -> Parts:
-    """Success of each of the task's types; the hardest may die first."""
-    first_B = rollouts.turn_B == 0
-    solved_N, kind_N = rollouts.reward_B[first_B] > 0, rollouts.task_type_B[first_B]
-    return {
-        f"success/{kind}": Mean.of(solved_N[kind_N == index])
-        for index, kind in enumerate(task.kinds)
-    }
-
-
-def cost_of(collected: Collected) -> Parts:
-    """What dynamic sampling took."""
-    return filtering(
-        tries=collected.tries,
-        sampled_groups=collected.sampled_groups,
-        kept_groups=collected.kept_groups,
-        filler_groups=collected.filler_groups,
-    )
-
-
 def evaluate(policy: Policy, task: type[Task], recipe: Recipe) -> dict[str, float]:
     """Success on the first held-out tasks, one episode each, with chance of its own: always the
     same tasks and the same draws."""
@@ -217,46 +173,3 @@ def evaluate(policy: Policy, task: type[Task], recipe: Recipe) -> dict[str, floa
     engine = CachedEngine(policy, generator, recipe.eval_temperature)
     seeds = [task_seed("held_out", index) for index in range(recipe.eval_episodes)]
     return {"eval/success_rate": success_rate(play(task, seeds, 1, engine))}
-
-
-def transcripts(rollouts: Rollouts, task: type[Task], episodes: int) -> Texts:
-    """The first episodes of different groups as text, turn by turn."""
-    vocabulary = Vocabulary(vocabulary_words(task))
-    texts: Texts = []
-    for group in rollouts.group_B.unique().tolist()[:episodes]:
-        first = int(rollouts.trajectory_B[rollouts.group_B == group].min())
-        episode = rollouts.select(rollouts.trajectory_B == first)
-        texts.append(
-            {
-                "task": f"{task.name}/{task.kinds[int(episode.task_type_B[0])]}",
-                "reward": float(episode.reward_B[0]),
-                "turns": [
-                    {"prompt": prompt, "response": response}
-                    for prompt, response in zip(
-                        _texts(vocabulary, episode.prompt_ids_BP, episode.prompt_mask_BP),
-                        _texts(vocabulary, episode.response_ids_BT, episode.mask_BT),
-                        strict=True,
-                    )
-                ],
-            }
-        )
-    return texts
-
-
-def _texts(vocabulary: Vocabulary, ids: Tensor, mask: Tensor) -> Sequence[str]:
-    return [vocabulary.decode(row[kept].tolist()) for row, kept in zip(ids, mask, strict=True)]
-
-
-class Clock:
-    """Seconds of each stage of a step."""
-
-    def __init__(self) -> None:
-        self.laps: dict[str, float] = {}
-        self._began = self._last = time.perf_counter()
-
-    def lap(self, stage: str) -> None:
-        now = time.perf_counter()
-        self.laps[f"time/{stage}"], self._last = now - self._last, now
-
-    def total(self) -> float:
-        return time.perf_counter() - self._began

@@ -8,6 +8,9 @@ columns whose output is asked for and nowhere else. `to_transformers` gives the 
 Shapes: B rows, S new columns, K columns in all, H heads, D width of a head, V words.
 """
 
+# torch leaves some of its own methods (tolist, backward, step) without types
+# pyright: reportUnknownMemberType=false
+
 from __future__ import annotations
 
 import math
@@ -130,7 +133,7 @@ def rotated(x_BHSD: Tensor, turn_SD: Tensor) -> Tensor:
     Positions count from the left edge, padding included: only differences matter to attention,
     so that a row's padding shifts nothing.
     """
-    pairs = torch.view_as_complex(x_BHSD.unflatten(-1, (-1, 2)))
+    pairs = torch.view_as_complex(x_BHSD.view(*x_BHSD.shape[:-1], -1, 2))
     return torch.view_as_real(pairs * turn_SD).flatten(-2)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, is_dataclass, replace
-from typing import Any, Literal, get_args, get_type_hints
+from typing import Any, Literal, cast, get_args, get_type_hints
 
 from collapse_lab.trainers.algorithms import Algorithm, algorithm
 from collapse_lab.trainers.cloning import Cloning
@@ -40,7 +40,7 @@ class Recipe:
     group_size: int = 8
     mini_batches: int = 8
     epochs: int = 1
-    lr: float = 7e-4
+    lr: float = 4e-4
     warm_up: int = 15
     weight_decay: float = 0.01
     max_grad_norm: float = 1.0
@@ -116,7 +116,8 @@ def override(made: Any, name: str, text: str) -> Any:
         raise ValueError(f"{head!r} is set part by part: {parts}")
     if rest:
         return replace(made, **{head: override(old, rest, text)})
-    return replace(made, **{head: _parse(name, text, get_type_hints(type(made))[head])})
+    kind: Any = get_type_hints(cast("type[Any]", type(made)))[head]
+    return replace(made, **{head: _parse(name, text, kind)})
 
 
 def _parse(name: str, text: str, kind: Any) -> Any:

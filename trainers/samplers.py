@@ -4,12 +4,15 @@
 (vLLM) takes this one's place. Shapes as in rollouts.py, and U distinct prompts.
 """
 
+# torch leaves some of its own methods (tolist, backward, step) without types
+# pyright: reportUnknownMemberType=false
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Protocol
+from typing import Protocol, cast
 
 import torch
 from torch import Generator, Tensor
@@ -17,7 +20,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from collapse_lab.trainers.policy import END_ID, Cache, Policy, Vocabulary, left_padded
 from collapse_lab.trainers.rollouts import Rollouts
-from collapse_lab.trainers.tasks.base import Episodes, Step, Task, vocabulary_words
+from collapse_lab.trainers.tasks.base import Episodes, Observation, Step, Task, vocabulary_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +94,17 @@ def play(task: type[Task], seeds: Sequence[int], group_size: int, engine: Engine
     vocabulary = Vocabulary(vocabulary_words(task))
     trajectories = [seed for seed in seeds for _ in range(group_size)]
     episodes = Episodes(task, len(trajectories))
-    observations = dict(enumerate(episodes.reset(trajectories)))
+    observations: dict[int, Observation] = dict(enumerate(episodes.reset(trajectories)))
     rows: list[_Row] = []
     total = [0.0] * len(trajectories)
     turn = 0
     while observations:
-        active = list(observations)
+        active = [*observations]
         prompts = [vocabulary.encode(observations[i].text) for i in active]
         drawn = engine.respond(prompts, task.response_limit)
-        lengths: list[int] = drawn.mask_BT.sum(1).tolist()
-        texts = [vocabulary.decode(ids) for ids in drawn.ids_BT.tolist()]
+        lengths = cast("list[int]", drawn.mask_BT.sum(1).tolist())
+        ids_BT = cast("list[list[int]]", drawn.ids_BT.tolist())
+        texts = [vocabulary.decode(ids) for ids in ids_BT]
         steps = episodes.step(active, texts)
         for b, (i, step) in enumerate(zip(active, steps, strict=True)):
             kept = slice(lengths[b])
