@@ -27,8 +27,9 @@ RUN, RECORDS, ALARMS, SAMPLES = "run.json", "records.jsonl", "alarms.jsonl", "sa
 SEALED = "records.parquet"
 INBOX, STOP = "inbox.jsonl", "STOP"
 """Under `watch`, the watched process appends its records to INBOX and reads a STOP file as an
-order to end; its environment names the folder in RUN_VARIABLE."""
-RUN_VARIABLE = "COLLAPSE_LAB_RUN"
+order to end; its environment names the folder in RUN_VARIABLE, and under `--on-alarm stop` the
+least severity that ends it in STOP_ON_VARIABLE."""
+RUN_VARIABLE, STOP_ON_VARIABLE = "COLLAPSE_LAB_RUN", "COLLAPSE_LAB_STOP_ON"
 
 
 class RunWriter:

@@ -30,8 +30,17 @@ from collapse_lab.integrations.background import Complaints
 from collapse_lab.integrations.recorder import Judging, Recorder
 from collapse_lab.integrations.scalars import scalars
 from collapse_lab.readers.base import Row
-from collapse_lab.records import Alarm, Severity
-from collapse_lab.store import RUN, RUN_VARIABLE, STOP, Inbox, RunReader, RunWriter, provenance
+from collapse_lab.records import SEVERITIES, Alarm, Severity
+from collapse_lab.store import (
+    RUN,
+    RUN_VARIABLE,
+    STOP,
+    STOP_ON_VARIABLE,
+    Inbox,
+    RunReader,
+    RunWriter,
+    provenance,
+)
 
 PATIENCE_SECONDS = 5.0
 """The longest that flush and finish wait for a slow disk before they let the training go on."""
@@ -58,7 +67,7 @@ def init(
     that id is continued. `planned_steps`, where known, makes the detectors a little faster.
     `framework` names the table of metric names, guessed from the keys when None. `on_alarm` is
     called with each `Alarm` on a thread of its own; `stop_on` makes `run.should_stop()` true from
-    the first alarm of that severity on.
+    the first alarm of that severity on (as `watch --on-alarm stop` says, unless given).
 
     On every rank but 0 the run is inert. Raises ValueError for `resume` without an id and
     FileExistsError for an id that is taken.
@@ -77,7 +86,7 @@ def init(
         "framework": framework,
         "planned_steps": planned_steps,
     }
-    judging = Judging(planned_steps, on_alarm, stop_on)
+    judging = Judging(planned_steps, on_alarm, stop_on or asked_to_stop_on())
     if watched:
         recorder = Recorder(Inbox(folder, meta), framework, judging, judges=judging.acts)
     else:
@@ -92,6 +101,12 @@ def init(
     _live.add(run)
     _die_politely()
     return run
+
+
+def asked_to_stop_on() -> Severity | None:
+    """The severity at which `watch --on-alarm stop` around this process wants it to end."""
+    asked = os.environ.get(STOP_ON_VARIABLE)
+    return next((severity for severity in SEVERITIES if severity == asked), None)
 
 
 class Run:

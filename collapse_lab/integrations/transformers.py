@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from collapse_lab.integrations.recorder import reaches
-from collapse_lab.integrations.run import Run, init
+from collapse_lab.integrations.run import Run, asked_to_stop_on, init
 from collapse_lab.records import Severity
 
 if TYPE_CHECKING:
@@ -32,10 +32,11 @@ FILTER_NOTE = "perhaps not the loss: logging_nan_inf_filter puts an average in t
 class CollapseCallback(TrainerCallback):
     """Hands every number that the trainer logs to a run.
 
-    By default it only records. With `save_on` an alarm of that severity or worse makes the
-    trainer save a checkpoint; with `stop_on` it saves and then ends the training, and so does a
-    STOP file in the run folder. Both act within the step that raised the alarm. When training is
-    distributed rank 0 decides and the others follow, so add the callback on every rank.
+    By default it only records, unless `watch --on-alarm stop` around it asks for an end. With
+    `save_on` an alarm of that severity or worse makes the trainer save a checkpoint; with
+    `stop_on` it saves and then ends the training, and so does a STOP file in the run folder. Both
+    act within the step that raised the alarm. When training is distributed rank 0 decides and the
+    others follow, so add the callback on every rank.
 
     Without a `run` one begins with the training, in `root`, with the trainer's arguments as its
     config, and ends with it.
@@ -52,7 +53,7 @@ class CollapseCallback(TrainerCallback):
     ) -> None:
         self.run = run
         self._owns_run = run is None
-        self._stop_on: Severity | None = stop_on
+        self._stop_on: Severity | None = stop_on or asked_to_stop_on()
         self._save_on: Severity | None = save_on
         self._root, self._name = root, name
         self._alarms_seen = 0

@@ -14,7 +14,8 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
-from collapse_lab.store import RUN_VARIABLE
+from collapse_lab.actions import Stop
+from collapse_lab.store import RUN_VARIABLE, STOP_ON_VARIABLE
 from collapse_lab.watch.child import Child, Streams, roomy_pipe
 from collapse_lab.watch.feed import STARTED, Feed
 from collapse_lab.watch.relay import Relay
@@ -76,9 +77,11 @@ def watch(command: Sequence[str], plan: Plan, environment: Mapping[str, str]) ->
 
 
 def _environment(ours: Mapping[str, str], plan: Plan) -> dict[str, str]:
-    """The command's environment: ours, the run folder, and a Python that does not hold back what
-    it prints to a pipe, where an alarm would come some thousand characters late."""
-    return {"PYTHONUNBUFFERED": "1", **ours, RUN_VARIABLE: str(plan.folder)}
+    """The command's environment: ours, the run folder, when to end by itself, and a Python that
+    does not hold back what it prints to a pipe, where an alarm would come some thousand characters
+    late."""
+    stops = {STOP_ON_VARIABLE: plan.policy.least} if isinstance(plan.policy.action, Stop) else {}
+    return {"PYTHONUNBUFFERED": "1", **ours, RUN_VARIABLE: str(plan.folder), **stops}
 
 
 class _Waiting:

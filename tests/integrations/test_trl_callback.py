@@ -78,7 +78,7 @@ def test_the_same_records_from_outside_and_inside_and_the_same_bytes_on_stdout(t
 
 
 def test_a_nan_under_watch_is_critical_at_its_step_and_ends_with_a_checkpoint(tmp_path: Path):
-    train = [sys.executable, str(EXAMPLE), "--nan-at", str(NAN_STEP), "--stop-on", "critical"]
+    train = [sys.executable, str(EXAMPLE), "--nan-at", str(NAN_STEP), "--callback"]
     options = ("--on-alarm", "stop", "--on-alarm-min", "critical", "--grace", "60")
     done = run(watch(*options, "--root", "outside", "--name", "run", "--", *train), tmp_path)
     reader = only_run(tmp_path / "outside")
