@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -49,12 +50,14 @@ def train_command(
 ) -> Path:
     """Trains and returns the run folder, `root/run_id`; one that was cut short is resumed.
 
+    The id is made of what was asked for, so that the same command continues the same run.
+
     `cache` keeps cloned policies, by default a folder in `root`. Uses one thread: at this size more
     only wait for each other. Raises ValueError for settings that cannot be, FileExistsError for
     a run that is finished.
     """
     made = recipe(task, algorithm, seed, tuple(settings))
-    folder = Path(root) / (run_id or f"{algorithm}-{task}-{seed}")
+    folder = Path(root) / (run_id or _name(algorithm, task, str(seed), *settings))
     if read_meta(folder).get("state") == "finished":
         raise FileExistsError(f"{folder} holds a finished run: name another with run_id or root")
     cache = cache or Path(root) / POLICIES
@@ -105,6 +108,10 @@ def meta(made: Recipe) -> dict[str, Any]:
         "planned_steps": made.steps,
         **provenance(),
     }
+
+
+def _name(*parts: str) -> str:
+    return re.sub(r"[^\w.=+-]+", "_", "-".join(parts))
 
 
 @contextmanager

@@ -169,7 +169,8 @@ def launched(root: Path, cache: Path, steps: int) -> subprocess.Popen[bytes]:
     code = (
         "import sys; from pathlib import Path; "
         "from collapse_lab.trainers.launch import train_command; "
-        "train_command('sampo', settings=sys.argv[3:], root=sys.argv[1], cache=Path(sys.argv[2]))"
+        "root, cache, *settings = sys.argv[1:]; "
+        "train_command('sampo', 'household', 0, settings, root, 'run', Path(cache))"
     )
     settings = [*QUICK, f"steps={steps}"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -185,7 +186,7 @@ def launched(root: Path, cache: Path, steps: int) -> subprocess.Popen[bytes]:
 def test_a_killed_run_goes_on_to_the_bit(cache: Path, tmp_path: Path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert launched(whole, cache, steps=12).wait() == 0
-    folder = killed / "sampo-household-0"
+    folder = killed / "run"
     process = launched(killed, cache, steps=12)
     while not folder.exists() or len(RunReader(folder).new()) < 5:
         assert process.poll() is None, "it ended before it could be killed"
@@ -197,7 +198,7 @@ def test_a_killed_run_goes_on_to_the_bit(cache: Path, tmp_path: Path):
     assert launched(killed, cache, steps=12).wait() == 0
     resumed = RunReader(folder).new()[len(before) :]
     assert 0 < resumed[0].step <= before[-1].step + 1
-    expected = {record.step: record for record in RunReader(whole / "sampo-household-0").new()}
+    expected = {record.step: record for record in RunReader(whole / "run").new()}
     assert [record.step for record in resumed] == list(range(resumed[0].step, 12))
     for record in resumed:
         assert numbers(record) == numbers(expected[record.step])
@@ -209,7 +210,7 @@ def test_a_run_says_what_it_was(cache: Path, tmp_path: Path):
     told: list[str] = []
     folder = train_command("gspo", "household", 2, QUICK, tmp_path, cache=cache, echo=told.append)
     meta = RunReader(folder).meta
-    assert folder.name == "gspo-household-2"
+    assert folder.name.startswith("gspo-household-2-steps=6-groups=2")
     assert meta["planned_steps"] == 6
     assert meta["config"]["cloning"]["episodes"] == 40
     assert meta["config"]["choices"]["weigh"] == "per_sequence"
@@ -221,10 +222,10 @@ def test_a_run_says_what_it_was(cache: Path, tmp_path: Path):
 
 
 def test_a_stop_file_ends_the_run_between_steps(cache: Path, tmp_path: Path):
-    folder = tmp_path / "grpo-household-0"
+    folder = tmp_path / "stopped"
     folder.mkdir()
     (folder / STOP).touch()
-    train_command("grpo", settings=QUICK, root=tmp_path, cache=cache, echo=lambda text: None)
+    train_command("grpo", "household", 0, QUICK, tmp_path, "stopped", cache, lambda text: None)
     assert RunReader(folder).meta["state"] == "stopped"
     assert RunReader(folder).new() == []
 
