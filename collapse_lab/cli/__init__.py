@@ -11,6 +11,7 @@ from collapse_lab import __version__
 from collapse_lab.cli.listing import runs
 from collapse_lab.cli.playing import demo
 from collapse_lab.cli.reading import label, replay
+from collapse_lab.cli.training import train
 from collapse_lab.cli.watching import watch
 
 
@@ -21,5 +22,5 @@ def main() -> None:
     a growing log, or after the fact."""
 
 
-for command in (demo, watch, replay, label, runs):
+for command in (demo, watch, replay, label, runs, train):
     main.add_command(command)
