@@ -86,9 +86,19 @@ print(*seen)
 """
 
 
+def heed_signals() -> None:
+    """As a shell leaves them: `nohup` and a job in the background ignore some, and so would we."""
+    for name in ("INT", "TERM", "HUP", "USR1", "USR2", "QUIT"):
+        signal.signal(getattr(signal, "SIG" + name), signal.SIG_DFL)
+
+
 def test_each_signal_reaches_the_command_exactly_once(command: Command, tmp_path: Path) -> None:
     process = subprocess.Popen(
-        command(COUNTING), stdout=subprocess.PIPE, cwd=tmp_path, start_new_session=True
+        command(COUNTING),
+        stdout=subprocess.PIPE,
+        cwd=tmp_path,
+        start_new_session=True,
+        preexec_fn=heed_signals,
     )
     assert process.stdout and process.stdout.readline() == b"ready\n"
     for name in ("INT", "TERM", "HUP", "USR1", "USR2", "QUIT"):
