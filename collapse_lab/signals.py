@@ -40,6 +40,8 @@ class Signal:
     constant: bool = False
     zero: Literal["event", "value"] = "event"
     """On a log scale: is zero an event of its own (no gradient, no spread) or the end of the tail?"""
+    least: float = 0.0
+    """On a log scale: below this it is as good as nothing (rounding, a policy that has not moved)."""
 
 
 NEW_OLD = "new policy / old policy"
@@ -57,7 +59,7 @@ _TABLE = (
     Signal("reward/format", "reward", "identity", "down", "reward", "mean reward for a well-formed answer"),
     Signal("reward/group_std", "credit", "log", "down", "reward", "mean spread of the reward within a group"),
     Signal("reward/zero_std_frac", "credit", "logit", "up", "share", "share of groups whose rewards are all equal: no gradient", constant=True),
-    Signal("credit/advantage_mean", "credit", "identity", "both", "advantage", "mean advantage", constant=True),
+    Signal("credit/advantage_mean", "credit", "identity", "none", "advantage", "mean advantage", constant=True),
     Signal("credit/advantage_max", "credit", "log", "none", "advantage", "largest advantage"),
     Signal("credit/advantage_min", "credit", "identity", "none", "advantage", "smallest advantage"),
     Signal("credit/advantage_std", "credit", "log", "none", "advantage", "spread of the advantages", constant=True),
@@ -91,13 +93,13 @@ _TABLE = (
     Signal("policy/turns_mean", "policy", "log", "none", "turns", "mean turns of an episode", constant=True),
     Signal("policy/tool_failure_frac", "policy", "logit", "up", "share", "share of tool calls that fail", constant=True),
     Signal("policy/tool_call_mean", "policy", "log", "none", "calls", "mean tool calls of an episode", constant=True),
-    Signal("kl/ref", "policy", "log", "up", "nats", "divergence from the reference policy", POLICY_REF, constant=True),
+    Signal("kl/ref", "policy", "log", "up", "nats", "divergence from the reference policy", POLICY_REF, constant=True, least=1e-4),
     Signal("kl/ref_share_neg_low", "policy", "logit", "none", "share", "share of the reference divergence on tokens with negative advantage and ratio < 1", POLICY_REF, constant=True),
     Signal("kl/ref_share_neg_high", "policy", "logit", "none", "share", "share of the reference divergence on tokens with negative advantage and ratio > 1", POLICY_REF, constant=True),
     Signal("kl/ref_share_pos_low", "policy", "logit", "none", "share", "share of the reference divergence on tokens with positive advantage and ratio < 1", POLICY_REF, constant=True),
     Signal("kl/ref_share_pos_high", "policy", "logit", "none", "share", "share of the reference divergence on tokens with positive advantage and ratio > 1", POLICY_REF, constant=True),
     Signal("kl/ref_coef", "optimiser", "log", "none", "1", "coefficient of the reference KL", constant=True),
-    Signal("kl/old", "ratio", "log", "up", "nats", "divergence of the updated policy from the one that made the data", NEW_OLD, constant=True),
+    Signal("kl/old", "ratio", "log", "up", "nats", "divergence of the updated policy from the one that made the data", NEW_OLD, constant=True, least=1e-5),
     Signal("kl/old_max", "ratio", "log", "none", "nats", "kl/old of the mini-batch where it is largest", NEW_OLD, constant=True),
     Signal("kl/old_last", "ratio", "log", "none", "nats", "kl/old of the last mini-batch", NEW_OLD, constant=True),
     Signal("kl/old_share_neg_low", "ratio", "logit", "none", "share", "share of kl/old on tokens with negative advantage and ratio < 1", NEW_OLD, constant=True),
@@ -140,16 +142,16 @@ _TABLE = (
     Signal("mismatch/is_mean", "mismatch", "log", "both", "ratio", "mean trainer/sampler importance ratio", TRAIN_SAMPLER, constant=True, zero="value"),
     Signal("mismatch/is_max", "mismatch", "log", "up", "ratio", "largest trainer/sampler importance ratio", TRAIN_SAMPLER, constant=True, zero="value"),
     Signal("mismatch/is_min", "mismatch", "log", "down", "ratio", "smallest trainer/sampler importance ratio", TRAIN_SAMPLER, constant=True, zero="value"),
-    Signal("mismatch/is_std", "mismatch", "log", "up", "ratio", "spread of the trainer/sampler importance ratio", TRAIN_SAMPLER, constant=True),
+    Signal("mismatch/is_std", "mismatch", "log", "up", "ratio", "spread of the trainer/sampler importance ratio", TRAIN_SAMPLER, constant=True, least=1e-4),
     Signal("mismatch/ess", "mismatch", "logit", "down", "share", "effective sample size of the trainer/sampler weights", TRAIN_SAMPLER, constant=True),
     Signal("mismatch/k1_kl", "mismatch", "identity", "both", "nats", "mean log-ratio of sampler to trainer (k1, signed)", TRAIN_SAMPLER),
-    Signal("mismatch/k3_kl", "mismatch", "log", "up", "nats", "k3 estimate of the trainer/sampler divergence", TRAIN_SAMPLER, constant=True),
-    Signal("mismatch/rev_k3_kl", "mismatch", "log", "up", "nats", "k3 estimate in the other direction: heavy in the tail", TRAIN_SAMPLER, constant=True),
-    Signal("mismatch/absdiff_mean", "mismatch", "log", "up", "source unit", "mean absolute trainer/sampler difference of (log-)probability", TRAIN_SAMPLER, constant=True),
-    Signal("mismatch/absdiff_max", "mismatch", "log", "up", "source unit", "largest absolute trainer/sampler difference of (log-)probability", TRAIN_SAMPLER, constant=True),
-    Signal("mismatch/absdiff_std", "mismatch", "log", "up", "source unit", "spread of the trainer/sampler difference", TRAIN_SAMPLER, constant=True),
+    Signal("mismatch/k3_kl", "mismatch", "log", "up", "nats", "k3 estimate of the trainer/sampler divergence", TRAIN_SAMPLER, constant=True, least=1e-4),
+    Signal("mismatch/rev_k3_kl", "mismatch", "log", "up", "nats", "k3 estimate in the other direction: heavy in the tail", TRAIN_SAMPLER, constant=True, least=1e-4),
+    Signal("mismatch/absdiff_mean", "mismatch", "log", "up", "source unit", "mean absolute trainer/sampler difference of (log-)probability", TRAIN_SAMPLER, constant=True, least=1e-4),
+    Signal("mismatch/absdiff_max", "mismatch", "log", "up", "source unit", "largest absolute trainer/sampler difference of (log-)probability", TRAIN_SAMPLER, constant=True, least=1e-4),
+    Signal("mismatch/absdiff_std", "mismatch", "log", "up", "source unit", "spread of the trainer/sampler difference", TRAIN_SAMPLER, constant=True, least=1e-4),
     Signal("mismatch/pearson", "mismatch", "identity", "down", "correlation", "correlation of trainer and sampler probabilities", TRAIN_SAMPLER, constant=True),
-    Signal("mismatch/chi2", "mismatch", "log", "up", "1", "chi-square divergence of trainer from sampler", TRAIN_SAMPLER, constant=True),
+    Signal("mismatch/chi2", "mismatch", "log", "up", "1", "chi-square divergence of trainer from sampler", TRAIN_SAMPLER, constant=True, least=1e-4),
     Signal("mismatch/extreme_frac", "mismatch", "logit", "up", "share", "share of tokens whose trainer and sampler probabilities differ by more than a factor of 2", TRAIN_SAMPLER, constant=True),
     Signal("mismatch/ppl_ratio", "mismatch", "log", "both", "ratio", "trainer perplexity over sampler perplexity", TRAIN_SAMPLER, constant=True),
     Signal("mismatch/masked_frac", "mismatch", "logit", "up", "share", "share of tokens or sequences masked for mismatch", TRAIN_SAMPLER, constant=True),

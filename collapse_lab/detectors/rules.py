@@ -162,36 +162,43 @@ class DeadPolicy:
         return _finding("critical", reason, self._since, part)
 
 
-KHAT, ESS, UNRELIABLE_WINDOW = 0.7, 0.1, 5
+KHAT, ESS, ESS_WITH_KHAT = 0.7, 0.1, 0.5
+UNRELIABLE_WINDOW, RELIABLE_AGAIN = 5, 20
 
 
 @dataclass(slots=True)
 class UnreliableWeights:
-    """Importance weights that no longer estimate anything: the five-record median of the Pareto
-    shape above 0.7 (Vehtari et al. 2024) or of the effective sample size below 0.1."""
+    """Importance weights that no longer estimate anything, by five-record medians: an effective
+    sample below a tenth, or below a half with a Pareto shape above 0.7 (Vehtari et al. 2024).
+
+    The shape alone says nothing here: ratios that are all close to one may have a heavy tail of
+    tiny differences. Told once, and again only after twenty good records.
+    """
 
     name: ClassVar[str] = "unreliable-weights"
     _past: dict[str, deque[float]] = field(default_factory=dict[str, deque[float]])
-    _told: set[str] = field(default_factory=set[str])
+    _good: int = RELIABLE_AGAIN
 
     def update(self, step: Step) -> Finding | None:
-        for name, bound in (("ratio/khat", KHAT), ("ratio/ess_frac", ESS), ("mismatch/ess", ESS)):
-            value = step.record.values.get(name, math.nan)
-            if not math.isfinite(value):
-                continue
-            past = self._past.setdefault(name, deque(maxlen=UNRELIABLE_WINDOW))
+        usual = {name: self._median(name, step) for name in ("ratio/ess_frac", "mismatch/ess")}
+        heavy = self._median("ratio/khat", step) > KHAT
+        bounds = {"ratio/ess_frac": ESS_WITH_KHAT if heavy else ESS, "mismatch/ess": ESS}
+        bad = [name for name, ess in usual.items() if ess < bounds[name]]
+        told, self._good = self._good < RELIABLE_AGAIN, 0 if bad else self._good + 1
+        if told or not bad:
+            return None
+        name, since = bad[0], step.record.step
+        part = _evidence(name, since, usual[name], bounds[name], bounds[name], UNRELIABLE_WINDOW)
+        reason = f"importance weights are unreliable: {name} has a median of {usual[name]:.2g}"
+        return _finding("watch", reason, since, part)
+
+    def _median(self, name: str, step: Step) -> float:
+        """Of the last records, NaN while there are too few or the signal is absent."""
+        value = step.record.values.get(name, math.nan)
+        past = self._past.setdefault(name, deque(maxlen=UNRELIABLE_WINDOW))
+        if math.isfinite(value):
             past.append(value)
-            usual = median(past)
-            bad = usual > bound if name == "ratio/khat" else usual < bound
-            if not bad or len(past) < UNRELIABLE_WINDOW:
-                self._told.discard(name)
-                continue
-            if name not in self._told:
-                self._told.add(name)
-                part = _evidence(name, step.record.step, usual, bound, bound, UNRELIABLE_WINDOW)
-                reason = f"importance weights are unreliable: {name} has a median of {usual:.2g}"
-                return _finding("watch", reason, step.record.step, part)
-        return None
+        return median(past) if len(past) == UNRELIABLE_WINDOW else math.nan
 
 
 STARVED_SHARE, STARVED_FOR = 0.9, 10

@@ -25,7 +25,7 @@ def to_scale(signal: Signal, value: float) -> float:
         return math.nan
     if signal.transform == "log":
         if value > 0:
-            return math.log(max(value, TINY))
+            return math.log(max(value, signal.least, TINY))
         return math.log(TINY) if value == 0 and signal.zero == "value" else math.nan
     if signal.transform == "logit":
         share = (min(max(value, 0.0), 1.0) + SHARE_FLOOR) / (1 + 2 * SHARE_FLOOR)

@@ -88,13 +88,16 @@ def test_groups_without_spread_for_ten_records_are_watched() -> None:
     ]
 
 
-def test_importance_weights_without_an_effective_sample_are_watched() -> None:
+def test_importance_weights_without_an_effective_sample_are_watched_once() -> None:
     found = run("ratio/ess_frac", [0.8, 0.7, 0.05, 0.04, 0.06, 0.05, 0.03])
     assert [a.step for a in found if a.detector == "unreliable-weights"] == [4]
 
 
-def test_a_single_bad_pareto_shape_means_little() -> None:
-    assert run("ratio/khat", [0.2, 0.3, 1.2, 0.2, 0.3, 0.2]) == []
+def test_a_heavy_tail_counts_only_where_the_effective_sample_has_halved() -> None:
+    heavy = {"ratio/khat": 0.9}
+    assert run("ratio/ess_frac", [0.97] * 15, **heavy) == []
+    found = run("ratio/ess_frac", [0.97] * 10 + [0.4 + i / 1000 for i in range(10)], **heavy)
+    assert [a.step for a in found if a.detector == "unreliable-weights"] == [12]
 
 
 def test_a_metric_that_stopped_moving_is_watched_unless_it_may_be_constant() -> None:
