@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
+from dataclasses import asdict
 
 import pytest
 
@@ -57,10 +57,3 @@ def test_unknown_tasks_and_algorithms_are_refused_with_those_there_are():
         recipe("chess", "grpo")
     with pytest.raises(ValueError, match="no algorithm 'ppo'; there are grpo"):
         recipe("household", "ppo")
-
-
-def test_the_shared_setting_is_the_default():
-    made = recipe("household", "grpo")
-    shared = {field.name for field in fields(Recipe)} - {"task", "algorithm", "seed"}
-    default = Recipe(task="", algorithm="")
-    assert all(getattr(made, name) == getattr(default, name) for name in shared)
