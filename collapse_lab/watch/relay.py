@@ -234,8 +234,8 @@ class Relay:
             self.say(order["say"])
         elif "signal" in order and group:
             group.send(order["signal"])
-        elif "stop" in order and group and not self.stopped:
-            self.stopped = True
+        elif "stop" in order:
+            self.stopped = True  # also when it has heard of the alarm first and has ended by itself
             now, grace = time.monotonic(), order["grace"]
             first = now + (grace if order["patient"] else 0)
             self._ladder = [(first, signal.SIGTERM), (first + grace, signal.SIGKILL)]

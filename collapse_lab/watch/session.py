@@ -10,6 +10,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from signal import Signals
 from typing import Any, Protocol
 
 from collapse_lab.actions import Signal, Stop, Touch
@@ -165,6 +166,7 @@ class Session:
                 self.orders.say("collapse-lab: stopping the command, as --on-alarm says")
                 self.orders.stop(grace, patient=self.cooperative)
             case Signal(number):
+                self.orders.say(f"collapse-lab: sending {Signals(number).name}, as --on-alarm says")
                 self.orders.signal(number)
             case Touch(path):
                 path.touch()

@@ -151,6 +151,7 @@ def test_a_signal_is_sent_once_and_the_command_goes_on(watch: Watch) -> None:
                  "--on-alarm=signal:USR1")  # fmt: skip
     assert done.stderr.count(b"CRITICAL") == 2
     assert done.stdout.count(b"saving\n") == 1
+    assert done.stderr.count(b"collapse-lab: sending SIGUSR1, as --on-alarm says\n") == 1
     assert done.returncode == 0
 
 
@@ -209,6 +210,17 @@ def test_a_process_that_looks_for_the_stop_ends_by_itself_and_saves(
     assert b"saved at" in done.stdout
     assert done.returncode == 3
     assert RunReader(folder).meta["exit_code"] == 0
+    assert RunReader(folder).meta["state"] == "stopped"
+
+
+def test_a_command_that_ends_itself_before_it_could_be_told_was_stopped_too(
+    watch: Watch, folder: Path
+) -> None:
+    lines = OWN_END.replace("time.sleep(0.05)", "run.flush()").splitlines()
+    silent = "\n".join(line for line in lines if "actor/entropy" not in line)
+    done = watch(silent, "--on-alarm=stop")
+    assert done.stdout.startswith(b"saved at")
+    assert done.returncode == 3
     assert RunReader(folder).meta["state"] == "stopped"
 
 
