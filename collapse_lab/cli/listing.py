@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from collapse_lab.records import SEVERITIES
+
 
 @click.command()
 @click.argument("root", default=Path("runs"), type=click.Path(file_okay=False, path_type=Path))
@@ -16,6 +18,7 @@ import click
 def runs(root: Path, as_json: bool) -> None:
     """Lists the runs in the folder ROOT (default: runs), the newest first.
 
+    The worst alarm is the first of those that were most severe.
     State is running, finished, failed, stopped (by an alarm), or lost when the process that wrote
     the run has died: `collapse-lab watch --resume` continues it.
     """
@@ -29,9 +32,9 @@ def runs(root: Path, as_json: bool) -> None:
     if not rows:
         click.echo(f"no runs in {root}")
         return
-    lines = [("RUN", "STATE", "STEPS", "LAST ALARM", "AGE")]
+    lines = [("RUN", "STATE", "STEPS", "WORST ALARM", "AGE")]
     lines += [
-        (row["run"], row["state"], str(row["steps"]), row["last_alarm"] or "-", _age(row["age"]))
+        (row["run"], row["state"], str(row["steps"]), row["worst_alarm"] or "-", _age(row["age"]))
         for row in rows
     ]
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
@@ -50,13 +53,13 @@ def _row(folder: Path) -> dict[str, Any]:
         state = "lost"
     records = folder / RECORDS
     changed = (records if records.exists() else folder).stat().st_mtime
-    last = alarms[-1] if alarms else None
+    worst = max(alarms, key=lambda alarm: SEVERITIES.index(alarm.severity), default=None)
     return {
         "run": folder.name,
         "path": str(folder),
         "state": state,
         "steps": len({record.step for record in reader.new()}),
-        "last_alarm": f"{last.severity} at {last.step} ({last.detector})" if last else None,
+        "worst_alarm": f"{worst.severity} at {worst.step} ({worst.detector})" if worst else None,
         "age": time.time() - changed,
         "command": meta.get("command"),
     }

@@ -21,18 +21,20 @@ def rows(root: Path) -> dict[str, dict[str, object]]:
     return {row["run"]: row for row in map(json.loads, result.stdout.splitlines())}
 
 
-def test_state_steps_and_last_alarm_of_every_run(tmp_path: Path) -> None:
+def test_state_steps_and_worst_alarm_of_every_run(tmp_path: Path) -> None:
     writer = RunWriter(tmp_path / "collapsed")
     for step in (1, 2, 3, 2):
         writer.append(Record(step, values={"reward/mean": 0.5}))
     writer.alarm(Alarm(2, "watch", "cusum", "", 1, (1, 1)))
     writer.alarm(Alarm(3, "critical", "non-finite", "", 3, (3, 3)))
+    writer.alarm(Alarm(4, "critical", "explosion", "", 4, (4, 4)))
+    writer.alarm(Alarm(5, "watch", "stuck", "", 5, (5, 5)))
     writer.finish("stopped")
     live = RunWriter(tmp_path / "live")
     found = rows(tmp_path)
     assert (found["collapsed"]["state"], found["collapsed"]["steps"]) == ("stopped", 3)
-    assert found["collapsed"]["last_alarm"] == "critical at 3 (non-finite)"
-    assert (found["live"]["state"], found["live"]["last_alarm"]) == ("running", None)
+    assert found["collapsed"]["worst_alarm"] == "critical at 3 (non-finite)"
+    assert (found["live"]["state"], found["live"]["worst_alarm"]) == ("running", None)
     live.finish()
 
 
@@ -51,9 +53,9 @@ def test_the_table_is_aligned_and_the_newest_run_is_first(tmp_path: Path) -> Non
             then = path.stat().st_mtime - age
             os.utime(path, (then, then))
     lines = CliRunner().invoke(main, ["runs", str(tmp_path)]).stdout.splitlines()
-    assert lines[0] == "RUN            STATE     STEPS  LAST ALARM  AGE"
-    assert lines[1].startswith("a-longer-name  finished  0      -           ")
-    assert lines[2] == "old            finished  0      -           2 h"
+    assert lines[0] == "RUN            STATE     STEPS  WORST ALARM  AGE"
+    assert lines[1].startswith("a-longer-name  finished  0      -            ")
+    assert lines[2] == "old            finished  0      -            2 h"
 
 
 def test_an_empty_root_says_so(tmp_path: Path) -> None:
