@@ -233,20 +233,28 @@ def _best_line_format(path: Path) -> tuple[type[LineFormat] | None, float]:
 
 
 def _head(path: Path) -> list[str]:
-    """The first lines of a file; none of a folder. Raises FileNotFoundError."""
+    """The first lines of a file; none of a folder. Raises FileNotFoundError, UnreadableLog."""
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist")
-    if not path.is_file():
+    if path.is_dir():
         return []
+    if not path.is_file():  # opening a pipe would wait for its writer
+        raise UnreadableLog(f"{path} is no file: save what comes out of it to a file first")
     tail = Tail(path)
     return (tail.lines() or [tail.rest()])[:HEAD_LINES]
 
 
 def _unreadable(path: Path) -> UnreadableLog:
+    if path.is_dir():
+        names = sorted(entry.name for entry in path.iterdir())
+        shown = ", ".join(names[:5] + ["..."] * (len(names) > 5))
+        seen = f"It is a folder ({shown or 'empty'}): give the logs in it one by one"
+    elif line := next((line for line in _head(path) if line.strip()), ""):
+        seen = f"Its first line is {line[:120]!r}"
+    else:
+        return UnreadableLog(f"{path} is empty")
     tried = ", ".join([*FILE_FORMATS, *LINE_FORMATS])
-    example = next((line for line in _head(path) if line.strip()), "")[:120]
     return UnreadableLog(
-        f"{path} fits no known format. Tried: {tried}. "
-        f"Its first line is {example!r}. If this is a training log, add its format in one "
-        "file (CONTRIBUTING.md, 'Add a log format')."
+        f"{path} fits no known format. Tried: {tried}. {seen}. If this is a training log, add its "
+        "format in one file (CONTRIBUTING.md, 'Add a log format')."
     )

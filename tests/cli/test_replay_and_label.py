@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,20 @@ def test_what_cannot_be_read_is_told_and_the_rest_is_still_done(
     assert "notes.txt fits no known format" in result.stderr
     assert "'dear diary'" in result.stderr
     assert f"{missing} does not exist" in result.stderr
+
+
+def test_a_folder_an_empty_file_and_a_pipe_are_told_from_a_log_that_is_not_known(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "train.log").touch()
+    os.mkfifo(tmp_path / "pipe")
+    told = collapse_lab(
+        "replay", tmp_path / "logs", tmp_path / "logs" / "train.log", tmp_path / "pipe"
+    ).stderr
+    assert "It is a folder (train.log): give the logs in it one by one." in told
+    assert f"{tmp_path}/logs/train.log is empty\n" in told
+    assert f"{tmp_path}/pipe is no file: save what comes out of it to a file first\n" in told
 
 
 def test_without_a_path_the_usage_is_told() -> None:
