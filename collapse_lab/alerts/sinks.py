@@ -84,6 +84,10 @@ class Hook:
     timeout: float = 30.0
     tells_of_recovery: ClassVar[bool] = False
 
+    def __post_init__(self) -> None:
+        if not self.command.strip():
+            raise ValueError("--hook is empty: is a shell variable in it not set?")
+
     @property
     def name(self) -> str:
         return f"hook {self.command!r}"

@@ -228,6 +228,10 @@ def _folder(root: Path, name: str | None, resume: str | None, stem: str) -> Path
                 return folder.absolute()
         raise click.UsageError(f"there is no run {resume} to resume, neither here nor in {root}")
     if name:
+        if Path(name).name != name or name == "..":
+            raise click.BadParameter(
+                f"{name!r} is no name of a folder; --root says where it lies", param_hint="--name"
+            )
         return (root / name).absolute()
     stem = re.sub(r"[^\w.-]+", "-", stem).strip("-.") or "run"
     return (root / f"{stem}-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}").absolute()

@@ -23,6 +23,9 @@ from collapse_lab.store import RunReader
         (["--name", "a", "--resume", "b", "--", "true"], "give one of the two"),
         (["--resume", "nowhere", "--", "true"], "there is no run nowhere to resume"),
         (["--alert-min", "loud", "--", "true"], "'loud' is not one of"),
+        (["--hook", "critical=", "--", "true"], "--hook is empty"),
+        (["--name", "a/b", "--", "true"], "'a/b' is no name of a folder"),
+        (["--name", "..", "--", "true"], "'..' is no name of a folder"),
     ],
 )
 def test_a_mistake_on_the_command_line_is_told_with_exit_code_2(
