@@ -9,8 +9,10 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from collapse_lab import demo
+from collapse_lab.cli import main
 from collapse_lab.figure import draw
 from collapse_lab.labels import label_run
 from collapse_lab.records import Alarm, Evidence, Record
@@ -55,6 +57,12 @@ def test_the_short_demo_tells_the_alarm_and_draws_it_at_once(tmp_path: Path) -> 
     assert "the bonus capped: 180 steps, no alarm" in text
     assert "step  10" not in text
     assert ET.parse(tmp_path / "collapse.svg").getroot().tag == f"{SVG}svg"
+
+
+def test_a_picture_that_cannot_be_written_is_a_usage_error(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["demo", "--short", "--out", str(tmp_path / "no" / "x.svg")])
+    assert result.exit_code == 2
+    assert "Invalid value for --out: " in result.stderr
 
 
 def _alarm(evidence: Evidence) -> Alarm:
