@@ -69,8 +69,8 @@ def init(
     called with each `Alarm` on a thread of its own; `stop_on` makes `run.should_stop()` true from
     the first alarm of that severity on (as `watch --on-alarm stop` says, unless given).
 
-    On every rank but 0 the run is inert. Raises ValueError for `resume` without an id and
-    FileExistsError for an id that is taken.
+    The run is inert on every rank but 0, and where watch's folder cannot be written. Raises
+    ValueError for `resume` without an id and FileExistsError for an id that is taken.
     """
     if resume and id is None:
         raise ValueError("resume=True continues a run: say which one with id=...")
@@ -88,7 +88,12 @@ def init(
     }
     judging = Judging(planned_steps, on_alarm, stop_on or asked_to_stop_on())
     if watched:
-        recorder = Recorder(Inbox(folder, meta), framework, judging, judges=judging.acts)
+        try:
+            inbox = Inbox(folder, meta)
+        except OSError as error:  # on another machine, say: the program asked for no such folder
+            Complaints().once("inbox", "watch is out of reach, nothing is recorded here: %s", error)
+            return Run(folder, None)
+        recorder = Recorder(inbox, framework, judging, judges=judging.acts)
     else:
         if (folder / RUN).exists() and not resume:
             raise FileExistsError(

@@ -278,6 +278,16 @@ def test_only_rank_zero_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_watch_that_is_out_of_reach_does_not_keep_the_training_from_starting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    monkeypatch.setenv(RUN_VARIABLE, str(tmp_path / "on another machine"))
+    with collapse_lab.init() as run:
+        run.log({"reward/mean": 0.5})
+    assert not run.should_stop() and run.alarms == []
+    assert "watch is out of reach, nothing is recorded here: " in caplog.text
+
+
 def test_inside_watch_records_go_to_its_inbox_and_nothing_else_is_touched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
