@@ -108,7 +108,7 @@ class Session:
 
     def learn(self, **facts: Any) -> None:
         """Adds to run.json what only the run itself could tell, such as its framework."""
-        self._writer.update_meta(**facts)
+        self._guard(lambda: self._writer.update_meta(**facts))
         self._planned_steps = facts.get("planned_steps") or self._planned_steps
 
     def finish(self, state: str, exit_code: int | None) -> None:
@@ -118,7 +118,7 @@ class Session:
         self._alerts.resolve()
         if not self._alerts.close(ALERT_SECONDS):
             self.complain(f"alerts were still on their way after {ALERT_SECONDS:g} seconds")
-        self._writer.finish(state, exit_code)
+        self._guard(lambda: self._writer.finish(state, exit_code))
 
     def complain(self, text: str) -> None:
         """One line about a failure of ours, once."""
@@ -157,24 +157,26 @@ class Session:
         self._alerts.alarm(alarm)
         if self.plan.policy.meets(alarm) and not self._acted:
             self._acted = True
-            self._guard(self._act)
+            self._act()
 
     def _act(self) -> None:
         match self.plan.policy.action:
             case Stop(grace):
-                (self.plan.folder / STOP).touch()
+                self._guard((self.plan.folder / STOP).touch)
                 self.orders.say("collapse-lab: stopping the command, as --on-alarm says")
                 self.orders.stop(grace, patient=self.cooperative)
             case Signal(number):
                 self.orders.say(f"collapse-lab: sending {Signals(number).name}, as --on-alarm says")
                 self.orders.signal(number)
             case Touch(path):
-                path.touch()
+                self.orders.say(f"collapse-lab: touching {path}, as --on-alarm says")
+                self._guard(lambda: path.parent.mkdir(parents=True, exist_ok=True))
+                self._guard(path.touch)
             case None:
                 pass
 
     def _guard(self, write: Callable[[], object]) -> None:
-        """A full disk is no reason to overlook a collapse."""
+        """A full disk or a folder that was deleted is no reason to overlook a collapse."""
         try:
             write()
         except OSError as error:

@@ -155,9 +155,16 @@ def test_a_signal_is_sent_once_and_the_command_goes_on(watch: Watch) -> None:
     assert done.returncode == 0
 
 
-def test_touch_creates_the_file(watch: Watch, tmp_path: Path) -> None:
-    watch(BREAKS_AT_20, f"--on-alarm=touch:{tmp_path / 'SAVE'}")
-    assert (tmp_path / "SAVE").exists()
+def test_touch_creates_the_file_and_its_folder(watch: Watch, tmp_path: Path) -> None:
+    watch(BREAKS_AT_20, f"--on-alarm=touch:{tmp_path / 'out' / 'SAVE'}")
+    assert (tmp_path / "out" / "SAVE").exists()
+
+
+def test_stop_ends_the_command_though_its_run_folder_is_gone(watch: Watch, folder: Path) -> None:
+    program = f"import shutil; shutil.rmtree({str(folder)!r})\n" + BREAKS_AT_20 + "time.sleep(60)"
+    done = watch(program, "--on-alarm", "stop")
+    assert b"collapse-lab: cannot write: " in done.stderr
+    assert done.returncode == 3
 
 
 def test_a_hook_is_run_with_the_run_folder(watch: Watch, tmp_path: Path, folder: Path) -> None:
