@@ -31,7 +31,13 @@ Kind = Literal[
     "no_reward",
 ]
 
-REWARDS = ("reward/success_rate", "reward/mean", "eval/success_rate", "eval/score")
+REWARDS = (
+    "reward/success_rate",
+    "reward/mean",
+    "reward/penalised_mean",
+    "eval/success_rate",
+    "eval/score",
+)
 """Success rate is preferred; the first that has enough numbers is judged."""
 NUMERIC = ("loss/total", "loss/pg", "optim/grad_norm")
 SMOOTHING_SHARE, SMOOTHING_LEAST = 0.01, 5

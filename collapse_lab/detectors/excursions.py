@@ -23,6 +23,8 @@ CLIP = 4.0
 BEYOND, FAR_BEYOND = 1.5, 2.5
 """Residuals that count as bad, and as clearly bad."""
 UP, DOWN = 0, 1
+STRONGEST = 3
+"""Signals that date the onset: the weakest one has begun earlier by chance."""
 
 
 def _empty() -> Array:
@@ -97,11 +99,11 @@ class Excursions:
         return tuple(parts)
 
     def interval(self, evidence: tuple[Evidence, ...]) -> tuple[int, int]:
-        """Bounds of the onset: over the given signals, the earliest plausible begin and the
-        first clear residual."""
+        """Bounds of the onset: over the strongest of the given signals, the earliest plausible
+        begin and the first clear residual."""
         assert self._now is not None
         bounds: list[tuple[float, float]] = []
-        for part in evidence:
+        for part in evidence[:STRONGEST]:
             row = self._now.names.index(part.signal)
             direction = UP if part.direction == "up" else DOWN
             bounds.append((self.earliest[direction, row], self.latest[direction, row]))

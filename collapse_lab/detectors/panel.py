@@ -159,10 +159,11 @@ class Panel:
 
 def _message(found: Finding) -> str:
     """The reason and the strongest signals in one sentence; `evidence` has them all."""
-    parts = [found.reason, *(describe(part) for part in found.evidence[:MOST_DESCRIBED])]
-    if (more := len(found.evidence) - MOST_DESCRIBED) > 0:
-        parts.append(f"and {more} more")
-    return "; ".join(parts)
+    parts = [part for part in found.evidence if math.isfinite(part.expected)]
+    clauses = [found.reason, *(describe(part) for part in parts[:MOST_DESCRIBED])]
+    if (more := len(parts) - MOST_DESCRIBED) > 0:
+        clauses.append(f"and {more} more")
+    return "; ".join(clauses)
 
 
 def describe(part: Evidence) -> str:
@@ -171,8 +172,6 @@ def describe(part: Evidence) -> str:
     >>> describe(Evidence("policy/entropy", "policy", 418, .82, .41, .3, .52, "up", 9.0, 12, 13))
     'policy/entropy up since 418: 0.82 where 0.41 was expected (0.3 to 0.52), 12 of 13 records'
     """
-    if not math.isfinite(part.observed):
-        return f"{part.signal} is {part.observed} since {part.since}"
     clause = f"{part.signal} {part.direction} since {part.since}: {part.observed:.3g}"
     if math.isfinite(part.expected):
         clause += f" where {part.expected:.3g} was expected"

@@ -23,7 +23,7 @@ from collapse_lab.detectors.excursions import FAR_BEYOND
 from collapse_lab.records import Evidence
 from collapse_lab.signals import SIGNALS
 
-REWARDS = ("reward/success_rate", "reward/mean")
+REWARDS = ("reward/success_rate", "reward/mean", "reward/penalised_mean")
 """The first of these that a run logs is followed, as `labels.py` prefers it; a success rate
 that appears later takes over."""
 WINDOWS = (3, 5, 8, 13, 21, 34, 55, 89, 144)

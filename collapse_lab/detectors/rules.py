@@ -78,7 +78,7 @@ class NonFinite:
             return None
         since = min(part.since for part in broken)
         names = ", ".join(f"{part.signal} is {part.observed}" for part in broken)
-        return _finding("critical", f"not a number: {names}", since, *broken)
+        return _finding("critical", f"not a number since step {since}: {names}", since, *broken)
 
 
 EXPLODING = ("optim/grad_norm", "kl/ref", "kl/old")
@@ -253,7 +253,7 @@ class Stuck:
                 continue
             self._same[name] = value, since, records + 1
             if records + 1 == STUCK_FOR:
-                part = _evidence(name, since, value, value, value, STUCK_FOR)
+                part = _evidence(name, since, value, math.nan, value, STUCK_FOR)
                 reason = f"{name} has been exactly {value:.6g} for {STUCK_FOR} records"
                 return _finding("watch", f"{reason}: is it measured?", since, part)
         return None
