@@ -1,7 +1,7 @@
 """When did each signal leave its healthy band, how far, and how steadily: one CUSUM a direction.
 
 S_t = max(0, S_{t-1} + min(u_t, 4) - k) (Page 1954). The step after the last zero is where an
-excursion began; a second chart with half the allowance k gives the earliest plausible begin, the
+excursion began; a second chart with three quarters of the allowance gives the earliest plausible begin, the
 first residual beyond 2.5 the latest. Every detector explains itself from this table.
 """
 
@@ -18,7 +18,7 @@ from collapse_lab.detectors.scale import from_scale
 from collapse_lab.records import Evidence
 from collapse_lab.signals import SIGNALS
 
-ALLOWANCE = 1.0
+ALLOWANCE, WIDE_ALLOWANCE = 1.0, 0.75
 CLIP = 4.0
 BEYOND, FAR_BEYOND = 1.5, 2.5
 """Residuals that count as bad, and as clearly bad."""
@@ -59,7 +59,7 @@ class Excursions:
         gain = np.minimum(np.where(live, u, 0.0), CLIP)
         for chart, allowance, begin in (
             (self.score, ALLOWANCE, self.since),
-            (self._wide, ALLOWANCE / 2, self.earliest),
+            (self._wide, WIDE_ALLOWANCE, self.earliest),
         ):
             before = chart == 0
             chart[live] = np.maximum(0.0, chart[live] + gain[live] - allowance)
