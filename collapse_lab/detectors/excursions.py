@@ -1,8 +1,8 @@
 """When did each signal leave its healthy band, how far, and how steadily: one CUSUM a direction.
 
 S_t = max(0, S_{t-1} + min(u_t, 4) - k) (Page 1954). The step after the last zero is where an
-excursion began; a second chart with three quarters of the allowance gives the earliest plausible begin, the
-first residual beyond 2.5 the latest. Every detector explains itself from this table.
+excursion began; a second chart with three quarters of the allowance gives the earliest plausible
+begin, the first residual beyond 2.5 the latest. Every detector explains itself from this table.
 """
 
 from __future__ import annotations
