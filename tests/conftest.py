@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -120,3 +121,12 @@ def notice(alarm: Callable[..., Alarm]) -> Callable[..., Notice]:
         return Notice(alarm(**fields), run, started=1e9, **own)
 
     return build
+
+
+@pytest.fixture(scope="session")
+def real_logs() -> Path:
+    """The folder of other people's logs; tests that read them skip where nobody names it."""
+    named = os.environ.get("COLLAPSE_LAB_REALLOGS")
+    if not named:
+        pytest.skip("COLLAPSE_LAB_REALLOGS does not say where the real logs are")
+    return Path(named)

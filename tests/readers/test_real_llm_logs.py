@@ -7,7 +7,6 @@ folder that holds the logs; `python -m benchmarks.fetch_real_logs` fetches them.
 from __future__ import annotations
 
 import json
-import os
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -36,17 +35,9 @@ ENTRIES: list[dict[str, Any]] = (
 )
 
 
-@pytest.fixture(scope="module")
-def folder() -> Path:
-    named = os.environ.get("COLLAPSE_LAB_REALLOGS")
-    if not named:
-        pytest.skip("COLLAPSE_LAB_REALLOGS does not say where the real logs are")
-    return Path(named)
-
-
 @pytest.mark.parametrize("entry", ENTRIES, ids=[entry["file"] for entry in ENTRIES])
-def test_its_steps_are_exact_and_its_signals_known(entry: dict[str, Any], folder: Path) -> None:
-    path = folder / entry["file"]
+def test_its_steps_are_exact_and_its_signals_known(entry: dict[str, Any], real_logs: Path) -> None:
+    path = real_logs / entry["file"]
     if not path.exists():
         pytest.skip(f"{path} has not been fetched")
     records, log = read(path)

@@ -7,7 +7,6 @@ The logs are not ours to copy: COLLAPSE_LAB_REALLOGS names the folder that holds
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +19,9 @@ REWARDS = {"reward/mean", "reward/penalised_mean", "reward/success_rate", "eval/
 ENTRIES: list[dict[str, Any]] = json.loads(INDEX.read_text())
 
 
-@pytest.fixture(scope="module")
-def folder() -> Path:
-    named = os.environ.get("COLLAPSE_LAB_REALLOGS")
-    if not named:
-        pytest.skip("COLLAPSE_LAB_REALLOGS does not say where the real logs are")
-    return Path(named)
-
-
 @pytest.mark.parametrize("entry", ENTRIES, ids=[entry["file"] for entry in ENTRIES])
-def test_a_real_log_is_read_whole(entry: dict[str, Any], folder: Path) -> None:
-    path = folder / entry["file"]
+def test_a_real_log_is_read_whole(entry: dict[str, Any], real_logs: Path) -> None:
+    path = real_logs / entry["file"]
     if not path.exists():
         pytest.skip(f"{path} has not been fetched")
     records, log = read(path)
