@@ -9,6 +9,7 @@ Source: transformers `trainer_callback.py`, ProgressCallback and PrinterCallback
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection
 from dataclasses import replace
 from typing import ClassVar
@@ -19,6 +20,8 @@ from collapse_lab.readers.literals import dicts, numbers
 from collapse_lab.readers.progress import Steps
 
 SUMMARY = "train_runtime"
+_NESTED_BAR_CLOSED = re.compile(r"\r +\x1b\[A")
+"""The evaluation's bar wipes itself and goes back up: no log stands behind that wipe."""
 _STATED = {"global_step/max_steps", "global_step", "step"}  # the first is ms-swift's
 _TRAINING = {"loss", "grad_norm", "learning_rate", "reward"}
 _KNOWN = {key for key in LLM["trl"] if "/" not in key and key != "epoch"} | {"objective/kl"}
@@ -50,7 +53,7 @@ class TrlConsole:
         rows: list[Row] = []
         end = 0
         if "{'" in line:
-            line = clean(line)
+            line = clean(_NESTED_BAR_CLOSED.sub("", line))
             for start, items in dicts(line):
                 if is_log(items):
                     self._steps.see(line[end:start])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import math
 import subprocess
 import sys
@@ -138,7 +139,7 @@ def test_lists_and_texts_in_a_dict_are_left_out() -> None:
 
 
 TRAINING = """
-import io, sys, time
+import io, json, sys, time
 from types import SimpleNamespace
 from transformers.trainer_callback import ProgressCallback, TrainerControl, TrainerState
 
@@ -162,7 +163,7 @@ def train(stride, eval_stride, pause):
     bar.on_log(args, state, control, logs={"train_runtime": 1.0, "epoch": 0.4})
     bar.on_train_end(args, state, control)
 
-for stride, eval_stride, pause in [(1, 10, 0), (5, 12, 0), (4, 8, 0.03)]:
+for stride, eval_stride, pause in json.loads(sys.argv[1]):
     for buffered in (True, False):
         with open(f"{stride}-{eval_stride}-{buffered}.log", "ab", buffering=0) as raw:
             kept = io.BufferedWriter(raw, 512) if buffered else raw
@@ -175,16 +176,28 @@ sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
 """
 
 
-@pytest.mark.xfail(
-    reason="known defect, not understood: logs every 5 steps with an evaluation every 12 are "
-    "sometimes put at a wrong step, with a pause of 0.05 s a step too, so it is no matter of speed",
-    strict=False,
-)
 @pytest.mark.skipif(importlib.util.find_spec("transformers") is None, reason="no transformers")
-def test_steps_of_the_real_progress_callback_are_exact(tmp_path: Path) -> None:
-    subprocess.run([sys.executable, "-c", TRAINING], cwd=tmp_path, check=True, timeout=300)
+@pytest.mark.parametrize(
+    "runs",
+    [
+        [(1, 10, 0), (5, 12, 0.05), (4, 8, 0.03)],
+        pytest.param(
+            [(5, 12, 0)],
+            marks=pytest.mark.xfail(
+                reason="known defect: buffered, at forty steps in a tenth of a second, which is one "
+                "redraw of the bar, a record is sometimes put at the step of another bar",
+                strict=False,
+            ),
+        ),
+    ],
+)
+def test_steps_of_the_real_progress_callback_are_exact(
+    tmp_path: Path, runs: list[tuple[int, int, float]]
+) -> None:
+    program = [sys.executable, "-c", TRAINING, json.dumps(runs)]
+    subprocess.run(program, cwd=tmp_path, check=True, timeout=300)
     paths = sorted(tmp_path.glob("*.log"))
-    assert len(paths) == 6
+    assert len(paths) == 2 * len(runs)
     for path in paths:
         stride, eval_stride = (int(part) for part in path.stem.split("-")[:2])
         records, found = read(path)
