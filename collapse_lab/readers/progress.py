@@ -37,15 +37,24 @@ class Steps:
     """
 
     def __init__(self) -> None:
-        self.last = 0
-        self._before = 0
-        self._stride = 0
+        self._latest: deque[int] = deque([0], maxlen=3)
         self._epoch = -math.inf
         self._bars: dict[int, _Bar] = {}
         self._total: int | None = None
         self._is_wiped = False
         self._owed: deque[bool] = deque()
         """Logs whose bar has yet to be drawn behind them; True for a training log."""
+
+    @property
+    def last(self) -> int:
+        """Step of the last training log, as far as the bars seen by now tell it."""
+        return self._latest[-1]
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether the last two strides were equal, so that the next step can be foretold."""
+        first, *between, last = self._latest
+        return bool(between) and last - between[0] == between[0] - first
 
     def see(self, text: str) -> None:
         """Notes the bars in a piece of the log."""
@@ -60,7 +69,7 @@ class Steps:
     def next(self, epoch: float = math.nan, stated: int | None = None) -> int:
         """Step of the training log that comes now, which may state its step or its epoch."""
         if epoch < self._epoch:  # the process began anew
-            self.last = self._before = 0
+            self._latest = deque([0], maxlen=3)
             self._total = None
         self._epoch = epoch
         bar = self._choose()
@@ -68,11 +77,10 @@ class Steps:
         step = waiting if stated is None else stated
         if step is None:
             drawn = bar.at if bar and bar.is_new else 0
-            usual = self._stride or (self.last if bar and drawn <= self.last else 0)
-            step = max(drawn, self.last + max(usual, 1))
+            step = max(drawn, self.last + max(self._stride(drawn), 1))
         for other in self._bars.values():
             other.is_new = False
-        self._move(step)
+        self._latest.append(step)
         return step
 
     def of_eval(self, epoch: float = math.nan) -> int:
@@ -83,10 +91,11 @@ class Steps:
         waiting = self._take(bar, is_training=False)
         return max(self.last, bar.at if bar else 0) if waiting is None else waiting
 
-    def _move(self, step: int) -> None:
-        self._before, self.last = self.last, step
-        if step > self._before > 0:
-            self._stride = step - self._before
+    def _stride(self, drawn: int) -> int:
+        """Steps from one log to the next; the first log tells it where the bar says no more."""
+        if len(self._latest) == 3:
+            return self._latest[-1] - self._latest[-2]
+        return self.last if drawn <= self.last else 0
 
     def _draw(self, at: int, total: int) -> None:
         bar = self._bars.pop(total, None)
@@ -101,8 +110,7 @@ class Steps:
             if not self._owed:
                 bar.waiting.append(at)
             elif total == self._total and self._owed.popleft():
-                self.last = self._before
-                self._move(at)
+                self._latest[-1] = at
         self._is_wiped = False
 
     def _choose(self) -> _Bar | None:

@@ -20,8 +20,8 @@ from collapse_lab.readers.literals import dicts, numbers
 from collapse_lab.readers.progress import Steps
 
 SUMMARY = "train_runtime"
-_NESTED_BAR_CLOSED = re.compile(r"\r +\x1b\[A")
-"""The evaluation's bar wipes itself and goes back up: no log stands behind that wipe."""
+_NESTED_BAR = re.compile(r"\r[^\r\n\x1b]*\r?\x1b\[A")
+"""What is drawn below the training bar, an evaluation's bar or its wiping, goes back up."""
 _STATED = {"global_step/max_steps", "global_step", "step"}  # the first is ms-swift's
 _TRAINING = {"loss", "grad_norm", "learning_rate", "reward"}
 _KNOWN = {key for key in LLM["trl"] if "/" not in key and key != "epoch"} | {"objective/kl"}
@@ -30,8 +30,8 @@ _KNOWN = {key for key in LLM["trl"] if "/" not in key and key != "epoch"} | {"ob
 class TrlConsole:
     """Training dicts become rows; an eval dict joins the row of the next training dict.
 
-    The first row waits for the second dict: the bar that tells its step for certain is drawn
-    behind it.
+    Until steps come at a steady stride a row waits for the next dict: the bar that tells its step
+    for certain is drawn behind it.
     """
 
     name: ClassVar[str] = "trl-console"
@@ -40,8 +40,7 @@ class TrlConsole:
 
     def __init__(self) -> None:
         self._steps = Steps()
-        self._is_first = True
-        self._first: Row | None = None
+        self._waiting: Row | None = None
         self._eval: Row | None = None
 
     @classmethod
@@ -52,8 +51,10 @@ class TrlConsole:
     def feed(self, line: str) -> list[Row]:
         rows: list[Row] = []
         end = 0
+        if "\x1b[A" in line:
+            line = _NESTED_BAR.sub("", line)
         if "{'" in line:
-            line = clean(_NESTED_BAR_CLOSED.sub("", line))
+            line = clean(line)
             for start, items in dicts(line):
                 if is_log(items):
                     self._steps.see(line[end:start])
@@ -68,8 +69,8 @@ class TrlConsole:
         return [*rows, held] if held else rows
 
     def _release(self) -> list[Row]:
-        first, self._first = self._first, None
-        return [replace(first, step=self._steps.last)] if first else []
+        waiting, self._waiting = self._waiting, None
+        return [replace(waiting, step=self._steps.last)] if waiting else []
 
     def _row(self, items: dict[str, str]) -> list[Row]:
         if SUMMARY in items:
@@ -84,8 +85,8 @@ class TrlConsole:
             self._eval = Row(step, values, notes=notes)
             return []
         row = self._with_eval(Row(self._steps.next(epoch, stated), values, notes=notes))
-        if self._is_first and stated is None:
-            self._is_first, self._first = False, row
+        if stated is None and not self._steps.is_steady:
+            self._waiting = row
             return []
         return [row]
 
