@@ -16,6 +16,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from collapse_lab.noise import step_noise
 from collapse_lab.records import Record
 
 Array = NDArray[np.float64]
@@ -85,7 +86,7 @@ def _label_reward(records: Sequence[Record]) -> Label:
         return Label("too_short")
     smooth = _trailing_median(reward, window)
     floor = 0.0 if reward.min() >= 0 else float(np.median(reward[:window]))
-    noise = _noise(reward)
+    noise = step_noise(np.diff(reward))
     peak = np.maximum.accumulate(smooth)
     gain = peak - floor
     least = max(LEAST_GAIN * float(np.abs(smooth).max()), LEAST_GAIN_NOISE * noise)
@@ -130,13 +131,6 @@ def _reward(records: Sequence[Record]) -> tuple[NDArray[np.int64], Array]:
         np.array([step for step, _ in rows], np.int64),
         np.array([value for _, value in rows], float),
     )
-
-
-def _noise(reward: Array) -> float:
-    """Standard deviation of one record, from successive differences; rewards that are mostly
-    equal have a median difference of zero, so half the root mean square is the least."""
-    change = np.abs(np.diff(reward)) / math.sqrt(2)
-    return max(1.4826 * float(np.median(change)), 0.5 * math.sqrt(float(np.mean(change**2))))
 
 
 def _trailing_median(x: Array, window: int) -> Array:

@@ -20,6 +20,7 @@ import numpy as np
 
 from collapse_lab.detectors.base import Finding, Step
 from collapse_lab.detectors.excursions import FAR_BEYOND
+from collapse_lab.noise import step_noise
 from collapse_lab.records import Evidence
 from collapse_lab.signals import SIGNALS
 
@@ -66,7 +67,7 @@ class RewardDrop:
         if reward is None:
             return None
         if math.isfinite(self._last):
-            self._changes.append(abs(reward - self._last))
+            self._changes.append(reward - self._last)
         self._last = reward
         self._lowest = min(self._lowest, reward)
         self._sums.append(self._sums[-1] + reward)
@@ -102,11 +103,7 @@ class RewardDrop:
         sums, count = self._sums, len(self._steps)
         if count < LEAST_REFERENCE + WINDOWS[0]:
             return None
-        changes = np.fromiter(self._changes, float)
-        noise = max(
-            1.4826 * float(np.median(changes)) / math.sqrt(2),
-            0.5 * math.sqrt(float(np.mean(changes**2)) / 2),
-        )
+        noise = step_noise(np.fromiter(self._changes, float))
         floor, deepest = self._floor(), None
         for window in WINDOWS:
             reference = min(max(5, 2 * window), count - window)

@@ -5,27 +5,22 @@ Alone, the process writes its own run folder and judges its own records. Inside
 judges them besides when it was asked to act on an alarm itself.
 
 A trainer forks, pickles, is preempted and crashes. In a forked or unpickled copy a run is inert:
-one process writes. At exit and on SIGTERM, where the program has no handler of its own, what was
-logged is written first.
+one process writes. `lifetime.py` sees to what is left when the process ends.
 """
 
 from __future__ import annotations
 
-import atexit
-import contextlib
 import os
 import re
 import secrets
-import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Mapping
-from importlib import import_module
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Any
 
+from collapse_lab.integrations import lifetime
 from collapse_lab.integrations.background import Complaints
 from collapse_lab.integrations.recorder import Judging, Recorder
 from collapse_lab.integrations.scalars import scalars
@@ -44,8 +39,6 @@ from collapse_lab.store import (
 
 PATIENCE_SECONDS = 5.0
 """The longest that flush and finish wait for a slow disk before they let the training go on."""
-
-_live: set[Run] = set()
 
 
 def init(
@@ -103,8 +96,7 @@ def init(
         history = RunReader(folder).new() if resume else []
         recorder = Recorder(RunWriter(folder, meta), framework, judging, history=history)
     run = Run(folder, recorder)
-    _live.add(run)
-    _die_politely()
+    lifetime.keep(run)
     return run
 
 
@@ -180,7 +172,7 @@ class Run:
     def finish(self, state: str = "finished") -> None:
         """Writes what is left and seals the run. `state`: finished, stopped or failed."""
         recorder, self._recorder = self._recorder, None
-        _live.discard(self)
+        lifetime.live.discard(self)
         if recorder is None:
             return
         try:
@@ -188,6 +180,10 @@ class Run:
                 self._complaints.once("finish", "%s could not be finished in time", self.folder)
         except Exception as error:
             self._complaints.once("finish", "%s was not finished: %r", self.folder, error)
+
+    def forget(self) -> None:
+        """Makes this copy of the run inert: another process writes it."""
+        self._recorder = None
 
     def __enter__(self) -> Run:
         return self
@@ -222,44 +218,5 @@ def _new_id(stem: str) -> str:
 
 def _attach(folder: Path) -> Run:
     """An unpickled run: the live one where it is of this process, else an inert one."""
-    return next((run for run in _live if run.folder == folder), Run(folder, None))
-
-
-import_module("concurrent.futures.thread")  # sealing needs it, and at exit it cannot be loaded
-
-
-@atexit.register
-def _finish_at_exit() -> None:
-    state = "failed" if getattr(sys, "last_value", None) else "finished"
-    for run in list(_live):
-        run.finish(state)
-
-
-def _die_politely() -> None:
-    """On SIGTERM, writes what was logged and then dies of it as before.
-
-    A handler of the program's own is left alone; only the main thread may set one.
-    """
-    on_main_thread = threading.current_thread() is threading.main_thread()
-    if on_main_thread and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, _finish_and_die)
-
-
-def _finish_and_die(number: int, frame: FrameType | None) -> None:
-    for run in list(_live):
-        run.finish("stopped")
-    signal.signal(number, signal.SIG_DFL)
-    os.kill(os.getpid(), number)
-
-
-def _forget_in_child() -> None:
-    """A forked child has no recorder thread and must not write: its runs become inert."""
-    for run in _live:
-        run._recorder = None  # pyright: ignore[reportPrivateUsage]
-    _live.clear()
-    if signal.getsignal(signal.SIGTERM) is _finish_and_die:
-        with contextlib.suppress(ValueError):  # forked off a thread
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-os.register_at_fork(after_in_child=_forget_in_child)
+    runs = (run for run in lifetime.live if isinstance(run, Run) and run.folder == folder)
+    return next(runs, Run(folder, None))
