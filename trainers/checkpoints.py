@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from torch.optim import AdamW
 
 from collapse_lab.probes import Observer
 from collapse_lab.trainers.cloning import cloned_policy
+from collapse_lab.trainers.language_model import LanguageModel, Scorer
 from collapse_lab.trainers.policy import Policy, new_policy
 from collapse_lab.trainers.recipes import Recipe
 from collapse_lab.trainers.tasks import TASKS
@@ -32,8 +32,8 @@ class State:
     surplus included. Each use of chance has a generator of its own.
     """
 
-    policy: Policy
-    reference: Policy
+    policy: LanguageModel
+    reference: Scorer
     optimiser: AdamW
     sampling: Generator
     shuffling: Generator
@@ -44,22 +44,33 @@ class State:
 
     @classmethod
     def begin(cls, recipe: Recipe, cache: Path) -> State:
-        """The cloned policy, before any update."""
+        """The cloned or the pretrained policy, before any update."""
+        if recipe.policy:
+            return cls._around(_pretrained(recipe), recipe)
         policy = cloned_policy(TASKS[recipe.task], recipe.size, recipe.cloning, cache)
         return cls._around(policy, recipe)
 
     @classmethod
     def load(cls, path: Path, recipe: Recipe) -> State:
-        """As `save` left it; ValueError when it was another recipe's."""
+        """As `save` left it; ValueError when it was another recipe's.
+
+        A pretrained policy's reference and what it does not train are read from where they were.
+        """
         saved: dict[str, Any] = torch.load(path, weights_only=True)
         if saved["recipe"] != repr(recipe):
             raise ValueError(
                 f"{path} was made by another recipe: choose another folder, or the settings it had:"
                 f" {saved['recipe']}"
             )
-        state = cls._around(new_policy(TASKS[recipe.task], recipe.size, 0), recipe)
-        state.policy.load_state_dict(saved["policy"])
-        state.reference.load_state_dict(saved["reference"])
+        if recipe.policy:
+            state = cls._around(_pretrained(recipe), recipe)
+        else:
+            policy = new_policy(TASKS[recipe.task], recipe.size, 0)
+            policy.load_state_dict(saved["reference"])
+            state = cls._around(policy, recipe)
+        with torch.no_grad():
+            for name, parameter in state.policy.trained().items():
+                parameter.copy_(saved["policy"][name])
         state.optimiser.load_state_dict(saved["optimiser"])
         state.sampling.set_state(saved["sampling"])
         state.shuffling.set_state(saved["shuffling"])
@@ -70,10 +81,11 @@ class State:
     def save(self, path: Path, recipe: Recipe) -> None:
         """Replaces the file in one go: it is whole at any time."""
         partial = path.with_name(f".{path.name}.{os.getpid()}")
+        reference = self.reference
         saved = {
             "recipe": repr(recipe),
-            "policy": self.policy.state_dict(),
-            "reference": self.reference.state_dict(),
+            "policy": {name: p.detach() for name, p in self.policy.trained().items()},
+            "reference": reference.state_dict() if isinstance(reference, Policy) else None,
             "optimiser": self.optimiser.state_dict(),
             "sampling": self.sampling.get_state(),
             "shuffling": self.shuffling.get_state(),
@@ -90,11 +102,17 @@ class State:
         return [task_seed("train", first + i) for i in range(recipe.groups)]
 
     @classmethod
-    def _around(cls, policy: Policy, recipe: Recipe) -> State:
-        reference = copy.deepcopy(policy).requires_grad_(False)
-        optimiser = AdamW(policy.parameters(), recipe.lr, weight_decay=recipe.weight_decay)
+    def _around(cls, policy: LanguageModel, recipe: Recipe) -> State:
+        trained = policy.trained().values()
+        optimiser = AdamW(trained, recipe.lr, weight_decay=recipe.weight_decay)
         sampling, shuffling = Generator(), Generator()
         sampling.manual_seed(2 * recipe.seed)
         shuffling.manual_seed(2 * recipe.seed + 1)
         observer = Observer(clip=recipe.choices().clip)
-        return cls(policy, reference, optimiser, sampling, shuffling, observer)
+        return cls(policy, policy.frozen(), optimiser, sampling, shuffling, observer)
+
+
+def _pretrained(recipe: Recipe) -> LanguageModel:
+    from collapse_lab.trainers.pretrained import pretrained_policy
+
+    return pretrained_policy(recipe.policy, recipe.lora, recipe.response_tokens)

@@ -34,7 +34,7 @@ from collapse_lab.trainers.samplers import CachedEngine, play, success_rate
 from collapse_lab.trainers.tasks.answers import MARKS, OPENERS, answer
 from collapse_lab.trainers.tasks.base import Task, task_seed, vocabulary_words
 
-SOURCES = ("tasks", "policy.py", "samplers.py", "cloning.py")
+SOURCES = ("tasks", "language_model.py", "policy.py", "samplers.py", "cloning.py")
 """What a clone depends on besides its settings."""
 
 

@@ -24,7 +24,7 @@ from collapse_lab.records import Record
 from collapse_lab.trainers.algorithms import Algorithm, policy_loss
 from collapse_lab.trainers.checkpoints import State
 from collapse_lab.trainers.filters import collect, every_group
-from collapse_lab.trainers.policy import Policy
+from collapse_lab.trainers.language_model import LanguageModel, Scorer
 from collapse_lab.trainers.recipes import Recipe
 from collapse_lab.trainers.rollouts import Rollouts
 from collapse_lab.trainers.samplers import CachedEngine, play, success_rate
@@ -41,8 +41,6 @@ from collapse_lab.trainers.tasks import TASKS
 from collapse_lab.trainers.tasks.base import Task, task_seed
 from collapse_lab.trainers.terms import EntropyBonus, FormatPenalty, ReferenceKL
 
-ROWS_A_PASS = 64
-"""Rows of a pass without gradients: small enough for the processor's cache."""
 SAMPLED_EPISODES = 2
 
 
@@ -65,14 +63,15 @@ def train(
         state = State.load(checkpoint, recipe)
     else:
         state = State.begin(recipe, cache)
+    codec = state.policy.codec(task)
     engine = CachedEngine(state.policy, state.sampling, recipe.temperature)
     penalty = FormatPenalty(recipe.penalty, recipe.penalised)
     observer = state.observer
 
     def fresh() -> Rollouts:
-        rollouts = play(task, state.next_tasks(recipe), recipe.group_size, engine)
+        rollouts = play(task, state.next_tasks(recipe), recipe.group_size, engine, codec)
         state.turns += len(rollouts)
-        observer.show(sampled_tensors(rollouts, task))
+        observer.show(sampled_tensors(rollouts, codec.response_limit(task)))
         observer.add(success_by_kind(rollouts, task))
         return rollouts
 
@@ -101,7 +100,7 @@ def train(
         values |= {"optim/lr": lr, "loss/pg": math.fsum(losses) / len(losses)}
         values |= {"arena/turns_played": float(state.turns), "time/step": clock.total()}
         if state.step % recipe.sample_every == 0:
-            sample(state.step, transcripts(rollouts, task, SAMPLED_EPISODES))
+            sample(state.step, transcripts(rollouts, task, codec, SAMPLED_EPISODES))
         emit(observer.step(state.step, values | clock.laps))
         state.step += 1
         if checkpoint is not None and state.step % recipe.checkpoint_every == 0:
@@ -109,11 +108,11 @@ def train(
 
 
 @torch.no_grad()
-def with_log_probs(rollouts: Rollouts, policy: Policy, reference: Policy) -> Rollouts:
+def with_log_probs(rollouts: Rollouts, policy: LanguageModel, reference: Scorer) -> Rollouts:
     """With the trainer's own log-probs of the policy as it stands, its entropy, and the
     reference's log-probs."""
     columns: list[tuple[Tensor, Tensor, Tensor]] = []
-    for rows in rollouts.batches(ROWS_A_PASS):
+    for rows in rollouts.batches(policy.rows_a_pass):
         part = rollouts.select(rows)
         inputs = part.prompt_ids_BP, part.prompt_mask_BP, part.response_ids_BT
         logp_BT, entropy_BT = policy.token_statistics(*inputs)
@@ -158,18 +157,19 @@ def update_policy(
                 mask=batch.mask_BT,
                 ref_logp=batch.ref_logp_BT,
             )
-            with state.observer.update(state.policy.named_parameters()):
-                clip_grad_norm_(state.policy.parameters(), recipe.max_grad_norm)
+            trained = state.policy.trained()
+            with state.observer.update(trained.items()):
+                clip_grad_norm_(trained.values(), recipe.max_grad_norm)
                 state.optimiser.step()
             losses.append(loss.item())
     return losses
 
 
-def evaluate(policy: Policy, task: type[Task], recipe: Recipe) -> dict[str, float]:
+def evaluate(policy: LanguageModel, task: type[Task], recipe: Recipe) -> dict[str, float]:
     """Success on the first held-out tasks, one episode each, with chance of its own: always the
     same tasks and the same draws."""
     generator = Generator()
     generator.manual_seed(0)
     engine = CachedEngine(policy, generator, recipe.eval_temperature)
     seeds = [task_seed("held_out", index) for index in range(recipe.eval_episodes)]
-    return {"eval/success_rate": success_rate(play(task, seeds, 1, engine))}
+    return {"eval/success_rate": success_rate(play(task, seeds, 1, engine, policy.codec(task)))}

@@ -1,4 +1,4 @@
-"""The policy: a small Llama-shaped decoder over a task's own words.
+"""The policy made here: a small Llama-shaped decoder over a task's own words.
 
 The decoder is written out here because RL at this size is bound by overhead: prompts are
 left-padded, so that responses of a batch start in one column, and the last block runs at the
@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from collapse_lab.trainers.language_model import LanguageModel
 from collapse_lab.trainers.tasks.base import Task, vocabulary_words
 
 if TYPE_CHECKING:
@@ -52,6 +53,9 @@ class Vocabulary:
     def decode(self, ids: Iterable[int]) -> str:
         """The words before the end token; a pad among them is a word like any other."""
         return " ".join(self.words[i] for i in takewhile(lambda i: i != END_ID, ids))
+
+    def response_limit(self, task: type[Task]) -> int:
+        return task.response_limit
 
 
 @dataclass(frozen=True)
@@ -137,9 +141,11 @@ def rotated(x_BHSD: Tensor, turn_SD: Tensor) -> Tensor:
     return torch.view_as_real(pairs * turn_SD).flatten(-2)
 
 
-class Policy(nn.Module):
+class Policy(LanguageModel):
     """Next-token logits over the words of one task."""
 
+    end_ids = (END_ID,)
+    rows_a_pass = 64  # the processor's cache holds them
     _turns: Tensor
 
     def __init__(self, words: int, size: Size) -> None:
@@ -154,13 +160,15 @@ class Policy(nn.Module):
         turns = torch.polar(torch.ones_like(angle), angle)
         self.register_buffer("_turns", turns, persistent=False)
 
+    def codec(self, task: type[Task]) -> Vocabulary:
+        return Vocabulary(vocabulary_words(task))
+
+    def empty_cache(self, rows: int, columns: int) -> Cache:
+        return Cache(self.size, rows, columns)
+
     def forward(
         self, ids_BS: Tensor, mask_BK: Tensor, keep: int, cache: Cache | None = None
     ) -> Tensor:
-        """Logits at the last `keep` of the new columns, (B, keep, V).
-
-        `mask_BK` is False on padding; it covers the columns in the cache as well as the new ones.
-        """
         start = cache.filled if cache is not None else 0
         columns, total = ids_BS.shape[1], mask_BK.shape[1]
         visible = mask_BK[:, None, None]
@@ -178,18 +186,6 @@ class Policy(nn.Module):
         if cache is not None:
             cache.filled += columns
         return self.head(self.norm(x))
-
-    def token_statistics(
-        self, prompt_ids_BP: Tensor, prompt_mask_BP: Tensor, response_ids_BT: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Log-prob of each response token and entropy of the choice it was, both BT, in nats."""
-        ids = torch.cat((prompt_ids_BP, response_ids_BT[:, :-1]), 1)
-        # padding at the end is seen only by padding, so that only the prompt's is masked
-        seen = torch.ones_like(response_ids_BT[:, :-1], dtype=torch.bool)
-        logits = self(ids, torch.cat((prompt_mask_BP, seen), 1), keep=response_ids_BT.shape[1])
-        logp_BTV = logits.log_softmax(-1)
-        logp_BT = logp_BTV.gather(-1, response_ids_BT[..., None]).squeeze(-1)
-        return logp_BT, -(logp_BTV.exp() * logp_BTV).sum(-1)
 
 
 def new_policy(task: type[Task], size: Size, seed: int) -> Policy:

@@ -26,6 +26,11 @@ class Recipe:
     costs (`penalised`: by format, as the paper says, or by admissible action, as its code does).
     `tries` and `cold_start` are the filter's: batches a step at most, steps before it starts.
     Success on held-out tasks is evaluated every `eval_every` steps.
+
+    `policy` is the folder or hub name of a pretrained causal language model; "" is a small decoder
+    of this `size`, cloned from the expert. A pretrained one is trained whole, or through adapters
+    of rank `lora` where that is not 0, and answers in at most `response_tokens` (0: four for each
+    word that the task allows).
     """
 
     task: str
@@ -56,6 +61,9 @@ class Recipe:
     eval_temperature: float = 0.6
     sample_every: int = 10
     checkpoint_every: int = 25
+    policy: str = ""
+    lora: int = 0
+    response_tokens: int = 0
     size: Size = field(default_factory=Size)
     cloning: Cloning = field(default_factory=Cloning)
 
@@ -102,6 +110,8 @@ def recipe(task: str, algorithm: str, seed: int = 0, settings: tuple[str, ...] =
             raise ValueError(f"{setting!r} is not NAME=VALUE")
         made = override(made, name.strip(), text.strip())
     made.choices()
+    if (made.lora or made.response_tokens) and not made.policy:
+        raise ValueError("lora and response_tokens are for a pretrained policy: set policy too")
     return made
 
 

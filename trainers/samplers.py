@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Protocol, cast
@@ -18,9 +18,13 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from collapse_lab.trainers.policy import END_ID, Cache, Policy, Vocabulary, left_padded
+from collapse_lab.trainers.language_model import Codec, LanguageModel
+from collapse_lab.trainers.policy import Vocabulary, left_padded
 from collapse_lab.trainers.rollouts import Rollouts
 from collapse_lab.trainers.tasks.base import Episodes, Observation, Step, Task, vocabulary_words
+
+NOISE_NUMBERS = 1 << 24
+"""Random numbers drawn in one call at most: 64 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,11 @@ class Responses:
 
 
 class Engine(Protocol):
-    """Draws one response a prompt, with the weights that the trainer has now."""
+    """Draws one response a prompt, with the weights that the trainer had at `synchronise`."""
+
+    def synchronise(self) -> None:
+        """Takes up the trainer's weights as they are now."""
+        ...
 
     def respond(self, prompts: Sequence[Sequence[int]], limit: int) -> Responses:
         """At most `limit` tokens each."""
@@ -47,10 +55,15 @@ class CachedEngine:
     Prompts that are equal, as those of a group's first turn, are read once.
     """
 
-    def __init__(self, policy: Policy, generator: Generator, temperature: float = 1.0) -> None:
+    def __init__(
+        self, policy: LanguageModel, generator: Generator, temperature: float = 1.0
+    ) -> None:
         self.policy = policy
         self.generator = generator
         self.temperature = temperature
+
+    def synchronise(self) -> None:
+        """The weights are the trainer's own."""
 
     @torch.no_grad()
     def respond(self, prompts: Sequence[Sequence[int]], limit: int) -> Responses:
@@ -60,38 +73,54 @@ class CachedEngine:
         index_B = torch.tensor([distinct[tuple(prompt)] for prompt in prompts])
         prompt_UP, mask_UP = left_padded(list(distinct))
         columns = prompt_UP.shape[1]
-        cache = Cache(self.policy.size, len(distinct), columns + limit)
+        cache = self.policy.empty_cache(len(distinct), columns + limit)
         logits_BV = self.policy(prompt_UP, mask_UP, 1, cache)[index_B, 0]
         cache.rows(index_B)
         seen = torch.ones(len(prompts), columns + limit, dtype=torch.bool)
         seen[:, :columns] = mask_UP[index_B]
 
-        words = logits_BV.shape[1]
-        # argmax(log p - log Exp(1)) draws from p; one call draws the noise of the whole turn
-        noise = torch.empty(limit, len(prompts), words).exponential_(generator=self.generator).log()
+        end_E = torch.tensor(self.policy.end_ids)
         going_B = torch.ones(len(prompts), dtype=torch.bool)
         ids: list[Tensor] = []
         mask: list[Tensor] = []
         logp: list[Tensor] = []
-        for t in range(limit):
+        for t, noise_BV in enumerate(self._noise(limit, *logits_BV.shape)):
             logp_BV = logits_BV.log_softmax(-1)
-            drawn_B = (logp_BV / self.temperature - noise[t]).argmax(-1)
+            drawn_B = (logp_BV / self.temperature - noise_BV).argmax(-1)
             ids.append(drawn_B * going_B)
             mask.append(going_B)
             logp.append(logp_BV.gather(1, drawn_B[:, None]).squeeze(1) * going_B)
-            going_B = going_B & (drawn_B != END_ID)
+            going_B = going_B & ~torch.isin(drawn_B, end_E)
             if t == limit - 1 or not going_B.any():
                 break
             logits_BV = self.policy(drawn_B[:, None], seen[:, : columns + t + 1], 1, cache)[:, 0]
         return Responses(torch.stack(ids, 1), torch.stack(mask, 1), torch.stack(logp, 1))
 
+    def _noise(self, steps: int, rows: int, words: int) -> Iterator[Tensor]:
+        """log Exp(1) for each step: argmax(log p - noise) draws from p.
 
-def play(task: type[Task], seeds: Sequence[int], group_size: int, engine: Engine) -> Rollouts:
+        One call draws as many steps as fit, which for a small vocabulary is the whole turn.
+        """
+        at_once = max(1, NOISE_NUMBERS // (rows * words))
+        for first in range(0, steps, at_once):
+            noise = torch.empty(min(at_once, steps - first), rows, words)
+            yield from noise.exponential_(generator=self.generator).log()
+
+
+def play(
+    task: type[Task],
+    seeds: Sequence[int],
+    group_size: int,
+    engine: Engine,
+    codec: Codec | None = None,
+) -> Rollouts:
     """Plays each seed `group_size` times to the end; rows in order of turn, then of trajectory.
 
-    `old_logp_BT` is the engine's own until the trainer puts its own in.
+    `codec` is the policy's, by default the task's own vocabulary. `old_logp_BT` is the engine's
+    own until the trainer puts its own in.
     """
-    vocabulary = Vocabulary(vocabulary_words(task))
+    codec = codec or Vocabulary(vocabulary_words(task))
+    limit = codec.response_limit(task)
     trajectories = [seed for seed in seeds for _ in range(group_size)]
     episodes = Episodes(task, len(trajectories))
     observations: dict[int, Observation] = dict(enumerate(episodes.reset(trajectories)))
@@ -100,11 +129,11 @@ def play(task: type[Task], seeds: Sequence[int], group_size: int, engine: Engine
     turn = 0
     while observations:
         active = [*observations]
-        prompts = [vocabulary.encode(observations[i].text) for i in active]
-        drawn = engine.respond(prompts, task.response_limit)
+        prompts = [codec.encode(observations[i].text) for i in active]
+        drawn = engine.respond(prompts, limit)
         lengths = cast("list[int]", drawn.mask_BT.sum(1).tolist())
         ids_BT = cast("list[list[int]]", drawn.ids_BT.tolist())
-        texts = [vocabulary.decode(ids) for ids in ids_BT]
+        texts = [codec.decode(ids[:n]) for ids, n in zip(ids_BT, lengths, strict=True)]
         steps = episodes.step(active, texts)
         for b, (i, step) in enumerate(zip(active, steps, strict=True)):
             kept = slice(lengths[b])

@@ -16,14 +16,14 @@ from collapse_lab.probes import StepTensors
 from collapse_lab.probes.credit import filtering
 from collapse_lab.probes.parts import Mean, Parts
 from collapse_lab.trainers.filters import Collected
-from collapse_lab.trainers.policy import Vocabulary
+from collapse_lab.trainers.language_model import Codec
 from collapse_lab.trainers.rollouts import Rollouts
-from collapse_lab.trainers.tasks.base import Task, vocabulary_words
+from collapse_lab.trainers.tasks.base import Task
 
 Texts = list[Mapping[str, Any]]
 
 
-def sampled_tensors(rollouts: Rollouts, task: type[Task]) -> StepTensors:
+def sampled_tensors(rollouts: Rollouts, response_limit: int) -> StepTensors:
     """What can be said of rollouts before any filter, so that success is that of the policy."""
     return StepTensors(
         mask=rollouts.mask_BT,
@@ -36,7 +36,7 @@ def sampled_tensors(rollouts: Rollouts, task: type[Task]) -> StepTensors:
         success=rollouts.reward_B > 0,
         format_valid=rollouts.format_valid_B,
         action_valid=rollouts.action_valid_B,
-        truncated=rollouts.mask_BT.sum(1) == task.response_limit,
+        truncated=rollouts.mask_BT.sum(1) == response_limit,
         prompt_length=rollouts.prompt_mask_BP.sum(1),
     )
 
@@ -72,12 +72,11 @@ def cost_of(collected: Collected) -> Parts:
     )
 
 
-def transcripts(rollouts: Rollouts, task: type[Task], episodes: int) -> Texts:
+def transcripts(rollouts: Rollouts, task: type[Task], codec: Codec, episodes: int) -> Texts:
     """The first episodes, one a group, as text turn by turn."""
-    vocabulary = Vocabulary(vocabulary_words(task))
 
     def spoken(ids: Tensor, mask: Tensor) -> list[str]:
-        return [vocabulary.decode(row[kept].tolist()) for row, kept in zip(ids, mask, strict=True)]
+        return [codec.decode(row[kept].tolist()) for row, kept in zip(ids, mask, strict=True)]
 
     texts: Texts = []
     for group in range(episodes):
