@@ -15,7 +15,7 @@ export OMP_WAIT_POLICY := passive
 
 .PHONY: demo test lint types layers docs bench clean
 
-demo: $(VENV)/.core
+demo: $(VENV)/.train
 	$(BIN)/collapse-lab demo
 
 test: lint types layers
@@ -54,12 +54,16 @@ $(VENV)/.core: pyproject.toml | $(VENV)/bin/uv
 	$(INSTALL) -e .
 	touch $@
 
-# Where there is no GPU, torch's own index has a build without the two gigabytes of CUDA. verl is
-# wanted for its logger alone, so without what it needs to train.
-$(VENV)/.dev: $(VENV)/.core
+# Where there is no GPU, torch's own index has a build without the two gigabytes of CUDA.
+$(VENV)/.train: $(VENV)/.core
 	$(BIN)/python -m pip install --quiet $(TORCH) $$( command -v nvidia-smi >/dev/null || \
 		$(BIN)/python -c "import urllib.request as r; r.urlopen('$(TORCH_CPU)/torch/', timeout=10); \
 		print('--extra-index-url $(TORCH_CPU)')" 2>/dev/null || true )
+	$(INSTALL) -e '.[train]'
+	touch $@
+
+# verl is wanted for its logger alone, so without what it needs to train.
+$(VENV)/.dev: $(VENV)/.train
 	$(INSTALL) -e '.[dev]'
 	$(INSTALL) --no-deps verl==0.9.1
 	touch $@

@@ -1,4 +1,4 @@
-"""`collapse-lab demo`: a recorded collapse played back as if it were happening now.
+"""`collapse-lab demo --recorded`: a recorded collapse played back as if it were happening now.
 
 Both runs were made by `data/make_demo_run.py`, a real training. Their records go through the
 generator that `watch` and `replay` use; only the waiting is made up.
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from collapse_lab.alerts import block, headline
 from collapse_lab.detectors.panel import Panel, describe
-from collapse_lab.figure import draw
+from collapse_lab.figure import draw, save
 from collapse_lab.labels import label_run
 from collapse_lab.records import Alarm, Record
 from collapse_lab.store import RunReader
@@ -26,7 +26,7 @@ TOLD = ("reward/mean", "policy/entropy", "optim/grad_norm", "ratio/max")
 
 
 def run(short: bool, out: Path, echo: Callable[[str], object] = print) -> None:
-    """Plays the collapse, says what the alarm was worth, and draws it to `out` (an SVG file).
+    """Plays the collapse, says what the alarm was worth, and draws it to `out` (HTML, or SVG).
 
     `short` neither waits between the steps nor prints them.
     """
@@ -45,10 +45,12 @@ def run(short: bool, out: Path, echo: Callable[[str], object] = print) -> None:
             firm = alarm.severity != "watch" and not _firm(heard)
             echo(f"\n{block(alarm, str(folder))}\n" if firm else headline(alarm))
             heard.append(alarm)
-    echo("\n".join(["", *_summary(records, heard)]))
+    summary = "\n".join(_summary(records, heard))
+    echo(f"\n{summary}")
     if firm := _firm(heard):
-        earlier = heard[: heard.index(firm[0])]
-        out.write_text(draw(records, firm[0], "An entropy bonus gets out of hand", earlier))
+        title, earlier = "An entropy bonus gets out of hand", heard[: heard.index(firm[0])]
+        text = f"{block(firm[0], str(folder))}\n\n{summary}"
+        save(out, draw(records, firm[0], title, earlier), title, text)
         echo(f"The picture: {out}")
     echo("Your own run: collapse-lab watch -- python train.py, or collapse-lab replay your.log")
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from html import escape
+from pathlib import Path
 
 from collapse_lab.records import Alarm, Evidence, Record
 from collapse_lab.signals import SIGNALS
@@ -55,6 +56,20 @@ def draw(
         parts += _panel(name, records, evidence.get(name), alarm, earlier, scale, top)
     parts += _steps(scale, height - BOTTOM + 6)
     return "\n".join([*parts, "</svg>\n"])
+
+
+def save(out: Path, svg: str, title: str, text: str) -> None:
+    """Writes the picture alone to an .svg file, to any other a page with the text above it."""
+    page = svg if out.suffix == ".svg" else PAGE.format(escape(title), escape(text), svg)
+    out.write_text(page, encoding="utf-8")
+
+
+PAGE = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>{0}</title>
+<body style="max-width: 60rem; margin: 2rem auto; font-family: system-ui, sans-serif">
+<pre style="white-space: pre-wrap; font-size: .85rem">{1}</pre>
+{2}</body></html>
+"""
 
 
 class _Scale:

@@ -59,6 +59,15 @@ def test_the_short_demo_tells_the_alarm_and_draws_it_at_once(tmp_path: Path) -> 
     assert ET.parse(tmp_path / "collapse.svg").getroot().tag == f"{SVG}svg"
 
 
+def test_the_picture_is_a_page_with_the_words_of_the_alarm(tmp_path: Path) -> None:
+    page = tmp_path / "demo.html"
+    result = CliRunner().invoke(main, ["demo", "--short", "--out", str(page)])
+    assert result.exit_code == 0
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith("<!doctype html>")
+    assert "collapse-lab ALARM at step" in text and "</svg>" in text
+
+
 def test_a_picture_that_cannot_be_written_is_a_usage_error(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["demo", "--short", "--out", str(tmp_path / "no" / "x.svg")])
     assert result.exit_code == 2

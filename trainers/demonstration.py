@@ -1,4 +1,4 @@
-"""`collapse-lab demo --live`: a tolerant clip is trained under `watch` until it collapses; SAMPO.
+"""`collapse-lab demo`: a tolerant clip is trained under `watch` until it collapses; SAMPO.
 
 Both runs have the same initial policy, tasks, seed and learning rate; only the algorithm differs.
 They are ordinary commands, which a person can type: what is shown is what `watch` does.
@@ -11,8 +11,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from collapse_lab.alerts import block
 from collapse_lab.detectors.panel import describe
-from collapse_lab.figure import draw
+from collapse_lab.figure import draw, save
 from collapse_lab.labels import Label, label_run
 from collapse_lab.records import Alarm, Record
 from collapse_lab.store import RunReader
@@ -26,7 +27,8 @@ COMMAND = (sys.executable, "-c", "from collapse_lab.cli import main; main()")
 
 
 def demonstrate(root: Path, out: Path, echo: Callable[[str], object], seed: int = 0) -> None:
-    """Trains and watches both, tells lead and outcome, draws the collapse to `out` (SVG)."""
+    """Trains and watches both, tells lead and outcome, draws the collapse to `out`
+    (HTML, or SVG)."""
     echo(
         f"A small agent learns household tasks with {TOLERANT.upper()}, whose clip tolerates large "
         "ratios. It is cloned from an expert first; all of it takes a few minutes on two cores.\n"
@@ -34,10 +36,12 @@ def demonstrate(root: Path, out: Path, echo: Callable[[str], object], seed: int 
     folder = _watched(TOLERANT, root, seed, echo)
     records, alarms = RunReader(folder).new(), RunReader(folder).alarms()
     label = label_run(records)
-    echo(f"\n{_outcome(TOLERANT, records)} {_verdict(label, alarms)}")
+    verdict = f"{_outcome(TOLERANT, records)} {_verdict(label, alarms)}"
+    echo(f"\n{verdict}")
     if firm := [alarm for alarm in alarms if alarm.severity != "watch"]:
-        earlier = alarms[: alarms.index(firm[0])]
-        out.write_text(draw(records, firm[0], "A tolerant clip collapses", earlier))
+        title, earlier = "A tolerant clip collapses", alarms[: alarms.index(firm[0])]
+        text = f"{block(firm[0], str(folder))}\n\n{verdict}"
+        save(out, draw(records, firm[0], title, earlier), title, text)
         echo(f"The picture: {out}")
     echo(f"\nThe same seed, tasks and learning rate with {STABLE.upper()}:\n")
     stable = RunReader(_watched(STABLE, root, seed, echo))

@@ -9,47 +9,50 @@ import click
 
 @click.command()
 @click.option(
+    "--recorded",
+    is_flag=True,
+    help="Play a recorded collapse instead of training one: seconds, and no torch.",
+)
+@click.option(
     "--short",
     is_flag=True,
-    help="Neither wait between the steps nor print them: alarms and verdict only.",
+    help="The recorded collapse without waiting between its steps or printing them.",
 )
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
-    default=Path("collapse-lab-demo.svg"),
+    default=Path("collapse-lab-demo.html"),
     show_default=True,
-    help="Where the picture of the collapse is drawn, as SVG.",
-)
-@click.option(
-    "--live",
-    is_flag=True,
-    help="Train instead of playing a record: two runs, some minutes on two cores, needs the "
-    "extra `train`.",
+    help="Where the picture of the collapse is drawn: a page, or the picture alone as .svg.",
 )
 @click.option(
     "--root",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("runs"),
     show_default=True,
-    help="Where --live makes its run folders.",
+    help="Where the trained runs have their folders.",
 )
-def demo(short: bool, out: Path, live: bool, root: Path) -> None:
-    """Plays a recorded collapse as if it happened now, and tells what the alarm was worth.
+def demo(recorded: bool, short: bool, out: Path, root: Path) -> None:
+    """Trains a small agent until it collapses, watched live, and tells what the alarm was worth.
 
-    With --live the collapse is made now: an agent is trained with a tolerant clip under `watch`
-    until it collapses, then with SAMPO from the same start.
+    The clip of the first run tolerates large ratios; the second is SAMPO from the same start. Some
+    minutes on two cores. Without the extra `train` a recorded collapse is played instead.
     """
     import subprocess
+    from importlib.util import find_spec
 
     from collapse_lab.demo import run
 
     try:
-        if live:
+        if recorded or short:
+            run(short, out, click.echo)
+        elif find_spec("torch") is None:
+            click.echo("This is a record: pip install 'collapse-lab[train]' to train it here.\n")
+            run(short, out, click.echo)
+        else:
             from collapse_lab.trainers.demonstration import demonstrate
 
             demonstrate(root, out, click.echo)
-        else:
-            run(short, out, click.echo)
     except subprocess.CalledProcessError as error:
         raise click.ClickException("the training ended early; its output says why") from error
     except OSError as error:
