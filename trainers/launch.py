@@ -52,16 +52,17 @@ def train_command(
 
     The id is made of what was asked for, so that the same command continues the same run.
 
-    `cache` keeps cloned policies, by default a folder in `root`. Uses one thread: at this size more
-    only wait for each other. Raises ValueError for settings that cannot be, FileExistsError for
-    a run that is finished.
+    `cache` keeps cloned policies, by default a folder in `root`. A cloned policy uses one thread:
+    at its size more only wait for each other. Raises ValueError for settings that cannot be,
+    FileExistsError for a run that is finished.
     """
     made = recipe(task, algorithm, seed, tuple(settings))
     folder = Path(root) / (run_id or _name(algorithm, task, str(seed), *settings))
     if read_meta(folder).get("state") == "finished":
         raise FileExistsError(f"{folder} holds a finished run: name another with run_id or root")
     cache = cache or Path(root) / POLICIES
-    torch.set_num_threads(1)
+    if not made.policy:
+        torch.set_num_threads(1)
     with _records_of(folder, made) as (sink, where, sample):
         checkpoint = where / CHECKPOINT
         echo(f"{algorithm} on {task}, seed {seed}: {made.steps} steps into {where}")

@@ -55,6 +55,8 @@ class Task(ABC):
     """Task types, for success by type."""
     words: ClassVar[tuple[str, ...]]
     """Every word that the task says or understands, beyond those of the answer format."""
+    rules: ClassVar[str]
+    """What a policy that never saw the task must be told: the observation, and every action."""
     turn_limit: ClassVar[int]
     response_limit: ClassVar[int]
     """Tokens of a response, the end token included."""

@@ -47,6 +47,13 @@ class Household(Task):
         *(state for _, state in TREATMENTS.values()),
         *("at", "see", "hold", "check", "nothing", "go", "take", "use", "find", "bring", "drop"),
     )
+    rules = (
+        "An observation is the goal (put, clean, heat, cool, look at, or put two of a thing; the "
+        "thing; the place for it), the place you are at, what you see there, what you hold, which "
+        "places to check and how the last action went. Actions: go PLACE, take THING, put THING, "
+        "clean THING (at the sink), heat THING (at the microwave), cool THING (at the fridge), "
+        f"use lamp (to look at what you hold). Places: {', '.join(PLACES)}."
+    )
     turn_limit = 12
     response_limit = 12
 

@@ -36,6 +36,11 @@ class Maths(Task):
         *("calc", "answer", "result", "none", "error", "sum", "product", "division"),
         *("call", "give", "number"),
     )
+    rules = (
+        "An observation is a problem, the last result of the calculator and how the last action "
+        "went. Numbers are written digit by digit with spaces, such as 1 2 for twelve. Actions: "
+        "calc EXPRESSION (digits, + - * // % and parentheses), answer NUMBER (ends the game)."
+    )
     turn_limit = 4
     response_limit = 20
 

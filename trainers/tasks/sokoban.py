@@ -31,6 +31,11 @@ class Sokoban(Task):
     name = "sokoban"
     kinds = tuple(KINDS)
     words = ("#", "_", "@", "+", "$", "*", "o", *MOVES, "walk", "push", "blocked")
+    rules = (
+        "An observation is a room of four rows of four cells, and how the last action went: # is a "
+        "wall, _ floor, @ you, $ the box, o the goal, + you on the goal. Push the box onto the "
+        f"goal. Actions: {', '.join(MOVES)}."
+    )
     turn_limit = 14
     response_limit = 12
 

@@ -51,6 +51,11 @@ class WebShop(Task):
         *("under", "home", "page", "one", "two", "item", "empty", "plain"),
         *("search", "click", "buy", "next", "back", "open", "choose", "turn", "return"),
     )
+    rules = (
+        "An observation is what to buy (colour, size, material, type, highest price), the page "
+        "you see and how the last action went. Actions: search TYPE, click LETTER (opens an item "
+        "of the page), click next, click back, click COLOUR, click SIZE (on an item), buy."
+    )
     turn_limit = 10
     response_limit = 12
 
