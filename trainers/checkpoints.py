@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from collapse_lab.trainers.cloning import cloned_policy
 from collapse_lab.trainers.language_model import LanguageModel, Scorer
 from collapse_lab.trainers.policy import Policy, new_policy
 from collapse_lab.trainers.recipes import Recipe
+from collapse_lab.trainers.samplers import Weights
 from collapse_lab.trainers.tasks import TASKS
 from collapse_lab.trainers.tasks.base import task_seed
 
@@ -29,7 +31,7 @@ class State:
     """All that changes from step to step, and the frozen reference.
 
     `drawn` counts the tasks sampled so far and `turns` the environment steps, the filter's
-    surplus included. Each use of chance has a generator of its own.
+    surplus included. Each use of chance has a generator of its own. `past` is a stale sampler's.
     """
 
     policy: LanguageModel
@@ -38,6 +40,7 @@ class State:
     sampling: Generator
     shuffling: Generator
     observer: Observer
+    past: deque[Weights]
     step: int = 0
     drawn: int = 0
     turns: int = 0
@@ -75,6 +78,7 @@ class State:
         state.sampling.set_state(saved["sampling"])
         state.shuffling.set_state(saved["shuffling"])
         state.observer.load_state_dict(saved["observer"])
+        state.past.extend(saved["past"])
         state.step, state.drawn, state.turns = saved["counts"]
         return state
 
@@ -90,6 +94,7 @@ class State:
             "sampling": self.sampling.get_state(),
             "shuffling": self.shuffling.get_state(),
             "observer": self.observer.state_dict(),
+            "past": list(self.past),
             "counts": (self.step, self.drawn, self.turns),
         }
         torch.save(saved, partial)
@@ -109,7 +114,8 @@ class State:
         sampling.manual_seed(2 * recipe.seed)
         shuffling.manual_seed(2 * recipe.seed + 1)
         observer = Observer(clip=recipe.choices().clip)
-        return cls(policy, policy.frozen(), optimiser, sampling, shuffling, observer)
+        past: deque[Weights] = deque(maxlen=recipe.sampler_lag + 1)
+        return cls(policy, policy.frozen(), optimiser, sampling, shuffling, observer, past)
 
 
 def _pretrained(recipe: Recipe) -> LanguageModel:

@@ -27,7 +27,7 @@ from collapse_lab.trainers.filters import collect, every_group
 from collapse_lab.trainers.language_model import LanguageModel, Scorer
 from collapse_lab.trainers.recipes import Recipe
 from collapse_lab.trainers.rollouts import Rollouts
-from collapse_lab.trainers.samplers import CachedEngine, play, success_rate
+from collapse_lab.trainers.samplers import CachedEngine, Engine, StaleEngine, play, success_rate
 from collapse_lab.trainers.showing import (
     Clock,
     Texts,
@@ -64,7 +64,7 @@ def train(
     else:
         state = State.begin(recipe, cache)
     codec = state.policy.codec(task)
-    engine = CachedEngine(state.policy, state.sampling, recipe.temperature)
+    engine = engine_of(recipe, state)
     penalty = FormatPenalty(recipe.penalty, recipe.penalised)
     observer = state.observer
 
@@ -82,6 +82,7 @@ def train(
             values |= evaluate(state.policy, task, recipe)
         clock.lap("eval")
 
+        engine.synchronise()
         keep = algorithm.filter if state.step >= recipe.cold_start else every_group
         collected = collect(fresh, keep, groups=recipe.groups, tries=recipe.tries)
         observer.add(cost_of(collected))
@@ -105,6 +106,21 @@ def train(
         state.step += 1
         if checkpoint is not None and state.step % recipe.checkpoint_every == 0:
             state.save(checkpoint, recipe)
+
+
+def engine_of(recipe: Recipe, state: State) -> Engine:
+    """The engine that draws the rollouts, `sampler_lag` steps behind where that is not 0."""
+
+    def start(policy: LanguageModel) -> Engine:
+        if recipe.sampler == "vllm":
+            from collapse_lab.trainers.vllm_engine import VLLMEngine
+
+            return VLLMEngine(policy, state.sampling, recipe.temperature)
+        return CachedEngine(policy, state.sampling, recipe.temperature)
+
+    if recipe.sampler_lag:
+        return StaleEngine(state.policy, start, state.past)
+    return start(state.policy)
 
 
 @torch.no_grad()

@@ -25,7 +25,8 @@ class Recipe:
     `kl` is the weight of the k3 divergence from the cloned policy, `penalty` what an invalid turn
     costs (`penalised`: by format, as the paper says, or by admissible action, as its code does).
     `tries` and `cold_start` are the filter's: batches a step at most, steps before it starts.
-    Success on held-out tasks is evaluated every `eval_every` steps.
+    Success on held-out tasks is evaluated every `eval_every` steps. Responses are drawn by the
+    policy itself or by vLLM (`sampler`), whose weights may be `sampler_lag` steps old.
 
     `policy` is the folder or hub name of a pretrained causal language model; "" is a small decoder
     of this `size`, cloned from the expert. A pretrained one is trained whole, or through adapters
@@ -56,6 +57,8 @@ class Recipe:
     tries: int = 3
     cold_start: int = 0
     temperature: float = 1.0
+    sampler: Literal["cached", "vllm"] = "cached"
+    sampler_lag: int = 0
     eval_every: int = 10
     eval_episodes: int = 128
     eval_temperature: float = 0.6
@@ -110,6 +113,8 @@ def recipe(task: str, algorithm: str, seed: int = 0, settings: tuple[str, ...] =
             raise ValueError(f"{setting!r} is not NAME=VALUE")
         made = override(made, name.strip(), text.strip())
     made.choices()
+    if made.lora and made.sampler == "vllm":
+        raise ValueError("sampler=vllm takes whole weights: leave lora at 0, or sampler at cached")
     if (made.lora or made.response_tokens) and not made.policy:
         raise ValueError("lora and response_tokens are for a pretrained policy: set policy too")
     return made

@@ -9,6 +9,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -105,6 +107,38 @@ class CachedEngine:
         for first in range(0, steps, at_once):
             noise = torch.empty(min(at_once, steps - first), rows, words)
             yield from noise.exponential_(generator=self.generator).log()
+
+
+Weights = dict[str, Tensor]
+"""Those that training changes, by name."""
+
+
+class StaleEngine:
+    """Another engine with the weights of some synchronisations ago, as where sampler and trainer
+    run side by side.
+
+    `past` keeps the trainer's weights, newest last, and has room for one more than the lag; the
+    trainer keeps it with its own state, so that a resumed run goes on as late as it was. Until it
+    is full, the oldest there are serve.
+    """
+
+    def __init__(
+        self, policy: LanguageModel, start: Callable[[LanguageModel], Engine], past: deque[Weights]
+    ) -> None:
+        self.policy = policy
+        self.past = past
+        self.behind = copy.deepcopy(policy)
+        self.engine = start(self.behind)
+
+    @torch.no_grad()
+    def synchronise(self) -> None:
+        self.past.append({name: p.detach().clone() for name, p in self.policy.trained().items()})
+        for name, parameter in self.behind.trained().items():
+            parameter.copy_(self.past[0][name])
+        self.engine.synchronise()
+
+    def respond(self, prompts: Sequence[Sequence[int]], limit: int) -> Responses:
+        return self.engine.respond(prompts, limit)
 
 
 def play(

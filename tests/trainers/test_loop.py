@@ -149,6 +149,26 @@ def test_seeds_differ_and_a_seed_repeats(cache: Path):
     assert first != other
 
 
+def test_a_stale_sampler_shows_at_once_and_a_resumed_one_is_as_late(cache: Path, tmp_path: Path):
+    recipe = quick("grpo", sampler_lag=2, warm_up=0, lr=1e-3)
+    whole: list[Record] = []
+    train(recipe, whole.append, cache=cache)
+    gaps = [record.values["mismatch/absdiff_max"] for record in whole]
+    assert gaps[0] < 1e-5
+    assert min(gaps[1:]) > 1e-2
+    resumed: list[Record] = []
+    path = tmp_path / "checkpoint.pt"
+    train(
+        recipe,
+        resumed.append,
+        cache=cache,
+        checkpoint=path,
+        should_stop=lambda: len(resumed) == 4,
+    )
+    train(recipe, resumed.append, cache=cache, checkpoint=path)
+    assert [numbers(record) for record in resumed] == [numbers(record) for record in whole]
+
+
 def test_a_checkpoint_of_another_recipe_is_refused(cache: Path, tmp_path: Path):
     path = tmp_path / "checkpoint.pt"
     State.begin(quick("grpo"), cache).save(path, quick("grpo"))

@@ -45,6 +45,7 @@ def test_a_column_can_be_replaced():
         ("cloning=1", "'cloning' is set part by part: cloning.episodes"),
         ("cloning.x=1", "no setting 'x'; there are episodes"),
         ("clip=nothing", "possible are"),
+        ("sampler=sglang", "choose one of cached, vllm"),
     ],
 )
 def test_a_setting_that_cannot_be_is_refused(setting: str, complaint: str):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+from collections import deque
+
 import pytest
 import torch
 from torch import Generator
@@ -9,7 +12,7 @@ from torch import Generator
 from collapse_lab.trainers.cloning import Cloning, DidNotLearn, clone, cloned_policy, demonstrations
 from collapse_lab.trainers.policy import END_ID, Policy, Size, Vocabulary, left_padded, new_policy
 from collapse_lab.trainers.rollouts import Rollouts
-from collapse_lab.trainers.samplers import CachedEngine, Responses, play
+from collapse_lab.trainers.samplers import CachedEngine, Responses, StaleEngine, play
 from collapse_lab.trainers.tasks import TASKS
 from collapse_lab.trainers.tasks.base import Task, vocabulary_words
 from collapse_lab.trainers.tasks.household import Household
@@ -126,6 +129,24 @@ def test_a_low_temperature_takes_the_likeliest_and_tells_its_plain_log_prob(poli
     drawn = draws(policy, 1e-3, 50)
     assert set(drawn.ids_BT[:, 0].tolist()) == {int(logp.argmax())}
     torch.testing.assert_close(drawn.logp_BT[:, 0], logp.max().expand(50))
+
+
+@torch.no_grad()
+def test_a_stale_engine_draws_with_the_weights_of_some_synchronisations_ago(policy: Policy):
+    policy = copy.deepcopy(policy)
+    stale = StaleEngine(policy, lambda behind: CachedEngine(behind, chance()), deque(maxlen=3))
+    versions: list[Policy] = []
+    for step in range(5):
+        stale.synchronise()
+        versions.append(copy.deepcopy(policy))
+        policy.head.weight.mul_(1.1)
+        used = versions[max(0, step - 2)]
+        drawn = stale.respond([[4, 5, 6]] * 8, limit=4)
+        prompt = left_padded([[4, 5, 6]] * 8)
+        logp, _ = used.token_statistics(*prompt, drawn.ids_BT)
+        torch.testing.assert_close(drawn.logp_BT, logp * drawn.mask_BT)
+        later, _ = policy.token_statistics(*prompt, drawn.ids_BT)
+        assert ((later - drawn.logp_BT)[drawn.mask_BT].abs() > 1e-3).any()
 
 
 def test_demonstrations_hold_the_mistakes_that_were_asked_for():
