@@ -71,7 +71,7 @@ class TextCodec:
         if ids and ids[-1] in self.end_ids:
             ids = ids[:-1]
         text = self.tokenizer.decode(list(ids), clean_up_tokenization_spaces=False)
-        return MARK.sub(r" \1 ", cast("str", text)).replace("  ", " ").strip()
+        return " ".join(part for part in MARK.split(cast("str", text)) if part)
 
     def response_limit(self, task: type[Task]) -> int:
         return self.response_tokens or TOKENS_A_WORD * task.response_limit
@@ -133,7 +133,7 @@ class Pretrained(LanguageModel):
         self.lora = lora
         self.response_tokens = response_tokens
         self.end_ids = _end_ids(model, tokenizer)
-        self._accepted = inspect.signature(model.forward).parameters.keys()
+        self._accepted = frozenset(inspect.signature(model.forward).parameters)
         # dropout would make the trainer's log-probs others than the sampler's
         self.model: Any = (_with_adapters(model, lora) if lora else model).eval()
 
