@@ -8,6 +8,7 @@ from __future__ import annotations
 import click
 
 from collapse_lab import __version__
+from collapse_lab.cli.dashing import dash
 from collapse_lab.cli.listing import runs
 from collapse_lab.cli.playing import demo
 from collapse_lab.cli.reading import label, replay
@@ -22,5 +23,5 @@ def main() -> None:
     a growing log, or after the fact."""
 
 
-for command in (demo, watch, replay, label, runs, train):
+for command in (demo, watch, replay, label, runs, dash, train):
     main.add_command(command)

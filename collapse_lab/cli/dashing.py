@@ -1,0 +1,50 @@
+"""`collapse-lab dash`: the app."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+MISSING = "the app needs dash and plotly: pip install 'collapse-lab[dash]'"
+
+
+@click.command()
+@click.argument("root", default=Path("runs"), type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Where to listen. Anything but this machine itself asks for the token in the printed "
+    "link.",
+)
+@click.option("--port", default=8050, show_default=True, help="Port; 0 takes a free one.")
+@click.option("--no-browser", is_flag=True, help="Only print the link.")
+@click.option("--run", "name", help="Open on this run instead of the table.")
+def dash(root: Path, host: str, port: int, no_browser: bool, name: str | None) -> None:
+    """Opens the app on the runs in the folder ROOT (default: runs). Ctrl-C ends it.
+
+    Nothing leaves this machine: it listens on 127.0.0.1 and loads nothing from elsewhere.
+    """
+    try:
+        from collapse_lab.dashboards.server import serve
+        from collapse_lab.dashboards.view import run_link
+    except ModuleNotFoundError as error:
+        raise click.UsageError(f"{MISSING} ({error})") from None
+
+    def ready(link: str) -> None:
+        if name:
+            base, _, query = link.partition("/?")
+            link = base.rstrip("/") + run_link(name) + (f"?{query}" if query else "")
+        click.echo(f"collapse-lab is at {link}")
+        if not no_browser:
+            import webbrowser
+
+            webbrowser.open(link)
+
+    try:
+        serve(root, host, port, ready)
+    except OSError as error:
+        raise click.UsageError(f"cannot listen on {host}:{port}: {error}") from None
+    except KeyboardInterrupt:
+        pass

@@ -1,0 +1,187 @@
+"""The app around the pages: the bar, the address, the theme, and the news of alarms."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from dash import ALL, ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
+
+from collapse_lab.dashboards import access, parts
+from collapse_lab.dashboards.columns import Library
+from collapse_lab.dashboards.desk import Desk
+from collapse_lab.dashboards.index import Index, cache_file
+from collapse_lab.dashboards.judging import Judge
+from collapse_lab.dashboards.page import Page
+from collapse_lab.dashboards.pages import PAGES
+from collapse_lab.dashboards.root import Root, UnknownRun
+from collapse_lab.dashboards.tabs import TABS
+from collapse_lab.dashboards.view import parse, run_link
+
+NEWS_MS = 3000
+
+
+def open_desk(root: Path | str, judge: bool = True) -> Desk:
+    """The runs of a folder, not yet listed. `judge`: find alarms of runs that nobody watched."""
+    where, library = Root(root), Library()
+    return Desk(
+        where, Index(where, library, Judge() if judge else None, cache_file(where.folder)), library
+    )
+
+
+def create_app(root: Path | str | Desk, token: str | None = None) -> Dash:
+    """The app over a folder of runs. Without a token it answers loopback hosts only.
+
+    Whoever serves it also keeps the index going: `server.serve`.
+    """
+    desk = root if isinstance(root, Desk) else open_desk(root)
+    app = Dash(
+        "collapse_lab.dashboards",
+        assets_folder=str(Path(__file__).parent / "assets"),
+        title="collapse-lab",
+        update_title="",
+        suppress_callback_exceptions=True,
+        enable_mcp=False,
+        meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],
+    )
+    app.index_string = app.index_string.replace("<html>", '<html lang="en">')
+    app.layout = _shell
+    _shell_callbacks(app, desk)
+    for part in (*PAGES, *TABS):
+        part.callbacks(app, desk)
+    hashes: list[str] = []
+
+    def script_hashes() -> list[str]:
+        if not hashes:
+            hashes.extend(app.csp_hashes())
+        return hashes
+
+    access.guard(app.server, token, script_hashes)
+    app.server.secret_key = secrets.token_bytes(16)
+    return app
+
+
+def _shell() -> Any:
+    return html.Div(
+        [
+            dcc.Location(id="location"),
+            dcc.Store(id="view"),
+            dcc.Store(id="theme"),
+            dcc.Store(id="heard"),
+            dcc.Store(id="news"),
+            dcc.Interval(id="news-tick", interval=NEWS_MS),
+            html.A("Skip to content", href="#content", className="skip"),
+            html.Header(
+                [
+                    dcc.Link(
+                        [html.Span(className="mark"), "collapse-lab"], href="/", className="brand"
+                    ),
+                    html.Nav(
+                        [dcc.Link(page.title, href=page.path) for page in PAGES if page.menu],
+                        **{"aria-label": "Pages"},
+                    ),
+                    html.Div(
+                        [
+                            html.Button(
+                                "Notify me", id="notify", className="quiet-button", title=(
+                                    "Tell me of new alarms by a notification of the browser"
+                                ),
+                            ),
+                            html.Button(
+                                "\u25d0", id="theme-toggle", className="quiet-button",
+                                **{"aria-label": "Light or dark"}, title="Light or dark",
+                            ),
+                        ],
+                        className="tools",
+                    ),
+                ],
+                className="bar",
+            ),
+            html.Div(id="announcer", role="status", className="announcer", **{"aria-live": "polite"}),
+            html.Main(
+                dcc.Loading(
+                    html.Div(id="content"),
+                    custom_spinner=html.Div("Loading", className="spinner"),
+                    delay_show=400,
+                    target_components={"content": "children"},
+                ),
+                id="main",
+            ),
+        ]
+    )  # fmt: skip
+
+
+def _shell_callbacks(app: Dash, desk: Desk) -> None:
+    @app.callback(
+        Output("content", "children"),
+        Input("location", "pathname"),
+        Input("location", "search"),
+    )
+    def show(pathname: str | None, search: str | None) -> Any:
+        path = pathname or "/"
+        found = _page(path)
+        if found is None:
+            return parts.empty("There is no such page", dcc.Link("All runs", href="/"))
+        page, rest = found
+        try:
+            return page.layout(desk, {**parse(search), "path": unquote(rest)})
+        except UnknownRun as error:
+            return parts.empty(
+                "This run is not here",
+                f"No run {str(error)!r:.80} lies in {desk.root.folder}; it may have been moved or "
+                "deleted.",
+                dcc.Link("All runs", href="/"),
+            )
+        except parts.Notice as notice:
+            return parts.empty(notice.title, *notice.text)
+
+    @app.callback(
+        Output("news", "data"),
+        Output("heard", "data"),
+        Input("news-tick", "n_intervals"),
+        State("heard", "data"),
+    )
+    def hear(ticks: int | None, heard: int | None) -> Any:
+        news = desk.index.news
+        if heard is None:
+            return no_update, len(news)
+        fresh = news[heard:]
+        if not fresh:
+            return no_update, no_update
+        told = [
+            {
+                "run": item.run,
+                "link": run_link(item.run),
+                "severity": item.alarm.severity,
+                "text": f"{item.run}: {item.alarm.severity} at step {item.alarm.step}, "
+                f"{item.alarm.message}",
+            }
+            for item in fresh[-5:]
+        ]
+        return told, len(news)
+
+    def client(name: str, *wires: Any) -> None:
+        app.clientside_callback(ClientsideFunction("shell", name), *wires)
+
+    client(
+        "view",
+        Output("view", "data"),
+        Input("content", "children"),
+        Input({"type": "view", "name": ALL}, "value"),
+        State({"type": "view", "name": ALL}, "id"),
+    )
+    client("theme", Output("theme", "data"), Input("theme-toggle", "n_clicks"))
+    client("notify", Output("notify", "children"), Input("notify", "n_clicks"))
+    client("announce", Output("announcer", "children"), Input("news", "data"))
+
+
+def _page(path: str) -> tuple[Page, str] | None:
+    """The page of an address, and what follows the page's own path."""
+    for page in PAGES:
+        if path == page.path:
+            return page, ""
+        if page.path != "/" and page.path.endswith("/") and path.startswith(page.path):
+            return page, path[len(page.path) :]
+    return None

@@ -1,0 +1,98 @@
+// The signals tab: only panels near the screen are asked for; a zoom is shared by all of them.
+(function () {
+  "use strict";
+  const ns = (window.dash_clientside = window.dash_clientside || {});
+  let observer = null, drawn = new Set(), near = new Set(), asked = null, serial = 0;
+
+  function ask() {
+    clearTimeout(asked);
+    asked = setTimeout(() => {
+      const wanted = [...near].filter((name) => !drawn.has(name));
+      if (!wanted.length) return;
+      wanted.forEach((name) => drawn.add(name));
+      ns.set_props("signals-wanted", { data: { signals: wanted, near: [...near], serial: ++serial } });
+    }, 30);
+  }
+
+  ns.signals = {
+    watch: function (_id, view) {
+      if (!view || !document.getElementById("signals")) return ns.no_update;
+      drawn = new Set();
+      const query = (view.q || "").toLowerCase();
+      let shown = 0;
+      document.querySelectorAll(".family").forEach((family) => {
+        let some = 0;
+        family.querySelectorAll(".panel").forEach((panel) => {
+          const name = panel.getAttribute("data-signal");
+          panel.hidden = !name.toLowerCase().includes(query);
+          some += !panel.hidden;
+        });
+        family.hidden = !some;
+        shown += some;
+      });
+      const none = document.querySelector(".none-found");
+      if (none) none.hidden = shown > 0;
+      const whole = document.getElementById("signals-whole");
+      if (whole) whole.style.display = view.from || view.to ? "" : "none";
+      if (observer) observer.disconnect();
+      near = new Set();
+      observer = new IntersectionObserver((entries) => {
+        entries.forEach((entry) => {
+          const name = entry.target.getAttribute("data-signal");
+          entry.isIntersecting ? near.add(name) : near.delete(name);
+        });
+        ask();
+      }, { rootMargin: "250px 0px" });
+      document.querySelectorAll(".panel").forEach((panel) => observer.observe(panel));
+      return ns.no_update;
+    },
+    zoom: function (relayouts) {
+      const triggered = ns.callback_context.triggered;
+      const keep = [ns.no_update, ns.no_update];
+      if (!triggered.length) return keep;
+      const by = triggered[0].prop_id;
+      if (by.startsWith("signals-whole")) return triggered[0].value ? [null, null] : keep;
+      if (by.includes('"view"')) {  // another axis: a range of the old one means nothing on it
+        const before = ns.signals.axis;
+        ns.signals.axis = triggered[0].value;
+        return before && before !== triggered[0].value ? [null, null] : keep;
+      }
+      const change = triggered[0].value;
+      if (!change) return keep;
+      const low = change["xaxis.range[0]"], high = change["xaxis.range[1]"];
+      if (low === undefined || high === undefined) {
+        return change["xaxis.autorange"] ? [null, null] : keep;
+      }
+      return [Number(low).toPrecision(8), Number(high).toPrecision(8)];
+    },
+  };
+
+  // a double click anywhere on a panel shows the whole run again
+  document.addEventListener("dblclick", (event) => {
+    if (event.target.closest && event.target.closest(".panel")) {
+      ns.set_props({ type: "view", name: "from" }, { value: null });
+      ns.set_props({ type: "view", name: "to" }, { value: null });
+    }
+  });
+  document.addEventListener("visibilitychange", () => {
+    const live = document.getElementById("signals-live");
+    if (live && live.style.display !== "none") ns.set_props("signals-tick", { disabled: document.hidden });
+  });
+  // one crosshair over all panels
+  document.addEventListener("mousemove", (event) => {
+    const panel = event.target.closest && event.target.closest(".panel");
+    const plot = panel && panel.querySelector(".nsewdrag");
+    const all = document.querySelectorAll(".panel");
+    if (!plot) { all.forEach((one) => one.style.removeProperty("--cross")); return; }
+    const box = plot.getBoundingClientRect(), outer = panel.getBoundingClientRect();
+    const share = (event.clientX - box.left) / box.width;
+    if (share < 0 || share > 1) return;
+    all.forEach((one) => {
+      const drag = one.querySelector(".nsewdrag");
+      if (!drag) return;
+      const width = one.getBoundingClientRect().width;
+      one.style.setProperty("--cross", (52 + 1 + share * (width - 52 - 10 - 2)) + "px");
+    });
+    void outer;
+  }, { passive: true });
+})();

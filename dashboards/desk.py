@@ -1,0 +1,41 @@
+"""What pages work with: the root, the index of its runs and the columns of the open ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from collapse_lab.dashboards.columns import Columns, Library
+from collapse_lab.dashboards.index import Index
+from collapse_lab.dashboards.root import Root, UnknownRun
+from collapse_lab.records import Alarm
+from collapse_lab.store import read_meta
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Every method that takes a run's name raises UnknownRun for one that is not in the root."""
+
+    root: Root
+    index: Index
+    library: Library
+
+    def folder(self, name: str) -> Path:
+        """The run's folder, checked to lie in the root."""
+        return self.root.run(name)
+
+    def columns(self, name: str) -> Columns:
+        """The run's columns as they stand now."""
+        try:
+            return self.library.columns(self.root.run(name))
+        except FileNotFoundError:
+            raise UnknownRun(name) from None
+
+    def alarms(self, name: str) -> list[Alarm]:
+        """The run's own alarms, else those that the app found by judging it afterwards."""
+        return self.index.alarms(name)
+
+    def meta(self, name: str) -> dict[str, Any]:
+        """run.json."""
+        return read_meta(self.root.run(name))

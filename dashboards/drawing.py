@@ -1,0 +1,186 @@
+"""The panels of one run in one view: the same for the first paint, a zoom and a live tick."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypedDict
+
+import numpy as np
+
+from collapse_lab.dashboards.columns import Columns, Floats
+from collapse_lab.dashboards.curves import AXES, Curve, Window, axis_of, curve
+from collapse_lab.dashboards.desk import Desk
+from collapse_lab.dashboards.figures import Event, Shade, appended, panel
+from collapse_lab.dashboards.summary import tell
+from collapse_lab.dashboards.view import View, number
+from collapse_lab.records import Alarm, Evidence
+
+POINTS = 900
+LR, LR_JUMP = "optim/lr", 1.5
+"""A learning rate that changes by this factor from one step to the next was set by somebody."""
+MOST_EVENTS = 40
+
+
+class Cursor(TypedDict):
+    """The state of a run that a page shows: `rows` are drawn; since `base` they were appended."""
+
+    rows: int
+    base: int
+    version: int
+    alarms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """`figures` (whole, or as patches) and `latest` values by signal, and what they show."""
+
+    figures: dict[str, Any]
+    latest: dict[str, str]
+    cursor: Cursor
+    live: bool
+
+
+def window_of(view: View, alarms: Sequence[Alarm]) -> Window:
+    """The window that a query string asks for."""
+    told = tell(alarms)
+    axis = view.get("x", "step")
+    return Window(
+        axis=next((known for known in AXES if known == axis), "step"),
+        low=number(view, "from", -np.inf),
+        high=number(view, "to", np.inf),
+        event=told.step if told else 0,
+        points=POINTS,
+        smoothing=min(max(number(view, "smooth", 0.0), 0.0), 0.995),
+    )
+
+
+def sheet(desk: Desk, name: str, view: View, theme: str | None, signals: Iterable[str]) -> Sheet:
+    """Draws some of a run's signals. Raises UnknownRun."""
+    columns, alarms = desk.columns(name), desk.alarms(name)
+    rows = columns.rows
+    cursor = Cursor(rows=rows, base=rows, version=columns.version, alarms=len(alarms))
+    window = window_of(view, alarms)
+    x = axis_of(columns, window)
+    found = columns.read(signals)
+    shades = [_shade(columns, x, alarm) for alarm in alarms]
+    evidence = _evidence(alarms)
+    happened = events(columns, x)
+    x_range = shown_range(x, window)
+    figures: dict[str, dict[str, Any]] = {}
+    latest: dict[str, str] = {}
+    for signal, column in found.items():
+        drawn = curve(x, column, window)
+        part = evidence.get(signal)
+        figures[signal] = panel(
+            signal, drawn, theme, x_range, shades, happened,
+            evidence=part[1] if part else None,
+            evidence_span=_span(columns, x, part) if part else None,
+            growing=columns.live,
+        )  # fmt: skip
+        latest[signal] = told_value(drawn)
+    return Sheet(figures, latest, cursor, columns.live)
+
+
+def growth(
+    desk: Desk, name: str, view: View, theme: str | None, signals: Sequence[str], shown: Cursor
+) -> Sheet | None:
+    """What has come since `shown`, as patches that append to the panels; None when nothing has.
+
+    Drawn anew instead after a restart, an alarm, the run's end, or when POINTS have been appended.
+    Raises UnknownRun.
+    """
+    columns, alarms = desk.columns(name), desk.alarms(name)
+    rows = columns.rows
+    same = columns.version == shown["version"] and len(alarms) == shown["alarms"]
+    if same and columns.live and rows == shown["rows"]:
+        return None
+    if not same or not columns.live or rows - shown["base"] > POINTS:
+        return sheet(desk, name, view, theme, signals)
+    window = window_of(view, alarms)
+    x = axis_of(columns, window)
+    fresh = slice(shown["rows"], len(x))
+    if not np.isinf(window.high) or not len(x[fresh]):
+        return None
+    x_range = shown_range(x, window)
+    figures: dict[str, Any] = {}
+    latest: dict[str, str] = {}
+    for signal, column in columns.read(signals).items():
+        grown = curve(x, column, replace(window, low=float(x[fresh.start]), points=len(x)))
+        if not _appendable(grown):
+            return sheet(desk, name, view, theme, signals)
+        after = grown.x >= x[fresh.start]
+        figures[signal] = appended(signal, grown, after, x_range)
+        latest[signal] = told_value(grown)
+    return Sheet(figures, latest, Cursor(**{**shown, "rows": len(x)}), True)
+
+
+def _appendable(grown: Curve) -> bool:
+    """Marks and gaps are drawn with the whole panel."""
+    return not (len(grown.nan) or len(grown.above) or len(grown.below) or grown.gaps)
+
+
+def shown_range(x: Floats, window: Window) -> tuple[float, float] | None:
+    """The x range of all panels, so that they stand under each other."""
+    known = x[np.isfinite(x)]
+    if not len(known):
+        return None
+    low = window.low if np.isfinite(window.low) else float(known[0])
+    high = window.high if np.isfinite(window.high) else float(known[-1])
+    pad = (high - low) * 0.01 or 0.5
+    return (low, high) if np.isfinite(window.low) else (low - pad, high + pad)
+
+
+def events(columns: Columns, x: Floats) -> list[Event]:
+    """Restarts and jumps of the learning rate."""
+    found = [
+        Event(float(x[row]), "restart", "restart")
+        for row in np.flatnonzero(np.diff(columns.attempts[: len(x)]) > 0) + 1
+    ]
+    rate = columns.read([LR]).get(LR)
+    if rate is not None:
+        at = np.flatnonzero(rate.finite & (rate.values > 0))
+        jumps = np.abs(np.diff(np.log(rate.values[at]))) > np.log(LR_JUMP)
+        jumps[:WARM_UP] = False
+        found += [Event(float(x[at[k + 1]]), "lr", "learning rate") for k in np.flatnonzero(jumps)]
+    return found[:MOST_EVENTS]
+
+
+WARM_UP = 3
+"""A warm-up's first steps multiply the rate by themselves."""
+
+
+def told_value(drawn: Curve) -> str:
+    """The latest value, for the corner of a panel."""
+    if drawn.last is None:
+        return ""
+    if not np.isfinite(drawn.last):
+        return {np.inf: "+inf", -np.inf: "-inf"}.get(drawn.last, "NaN")
+    return f"{drawn.last:.4g}"
+
+
+def x_of(columns: Columns, x: Floats, step: int) -> float:
+    """Where a step stands on the axis."""
+    if not len(x):
+        return float(step)
+    return float(x[min(int(np.searchsorted(columns.steps[: len(x)], step)), len(x) - 1)])
+
+
+def _shade(columns: Columns, x: Floats, alarm: Alarm) -> Shade:
+    low, high = (x_of(columns, x, step) for step in alarm.since_interval)
+    return Shade(x_of(columns, x, alarm.step), low, high, alarm)
+
+
+def _evidence(alarms: Sequence[Alarm]) -> dict[str, tuple[Alarm, Evidence]]:
+    """For each signal the alarm that tells most of it: the first firm one, else the first."""
+    ordered = sorted(alarms, key=lambda alarm: alarm.severity == "watch")
+    found: dict[str, tuple[Alarm, Evidence]] = {}
+    for alarm in ordered:
+        for part in alarm.evidence:
+            found.setdefault(part.signal, (alarm, part))
+    return found
+
+
+def _span(columns: Columns, x: Floats, part: tuple[Alarm, Evidence]) -> tuple[float, float]:
+    alarm, evidence = part
+    return x_of(columns, x, evidence.since), x_of(columns, x, alarm.step)

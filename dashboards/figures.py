@@ -1,0 +1,226 @@
+"""One signal's panel as a plotly figure, a plain dict. Pure: the numbers come in, JSON goes out.
+
+Traces stand in a fixed order, so that a live page can extend them: RAW, SMOOTH, then the marks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from dash import Patch
+from numpy.typing import NDArray
+
+from collapse_lab.dashboards.columns import Floats
+from collapse_lab.dashboards.curves import Curve
+from collapse_lab.dashboards.style import PALETTES, Palette, layout, packed, theme_of
+from collapse_lab.records import Alarm, Evidence
+from collapse_lab.signals import SIGNALS
+
+RAW, SMOOTH = 0, 1
+HEIGHT = 150
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to the run as a whole, at an x: a restart, a jump of the LR, ..."""
+
+    x: float
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shade:
+    """An alarm in axis units: when it was raised and the interval in which the change began."""
+
+    x: float
+    low: float
+    high: float
+    alarm: Alarm
+
+
+def panel(
+    signal: str,
+    curve: Curve,
+    theme: str | None,
+    x_range: tuple[float, float] | None,
+    shades: Sequence[Shade] = (),
+    events: Sequence[Event] = (),
+    evidence: Evidence | None = None,
+    evidence_span: tuple[float, float] | None = None,
+    growing: bool = False,
+) -> dict[str, Any]:
+    """`evidence_span` is where this signal had left its course, in axis units. A `growing`
+    panel's numbers are lists, which can be appended to."""
+    colours = PALETTES[theme_of(theme)]
+    log = on_log_axis(signal, curve)
+    smoothed = curve.smooth is not None
+    xs = _listed(curve.x) if growing else packed(curve.x)
+    line: dict[str, Any] = {
+        "type": "scatter", "mode": "lines", "x": xs, "hoverinfo": "x+y",
+        "hovertemplate": "%{x:,}<br><b>%{y:.5g}</b><extra></extra>",
+    }  # fmt: skip
+    few = np.count_nonzero(np.isfinite(curve.y)) <= 40
+    raw = line | {
+        "y": _listed(curve.y) if growing else packed(curve.y),
+        "mode": "lines+markers" if few else "lines",
+        "marker": {"size": 4, "color": colours.line},
+        "line": {"color": colours.faint if smoothed else colours.line, "width": 1 if smoothed else 1.4},
+    }  # fmt: skip
+    if smoothed:
+        raw |= {"hoverinfo": "skip", "hovertemplate": None, "mode": "lines"}
+    smooth_y = curve.smooth if curve.smooth is not None else np.zeros(0)
+    smooth = line | {
+        "x": xs if smoothed else [],
+        "y": _listed(smooth_y) if growing else packed(smooth_y),
+        "line": {"color": colours.line, "width": 1.8},
+    }
+    span = _extended(curve.span, evidence)
+    return {
+        "data": [raw, smooth, *_marks(curve, colours)],
+        "layout": layout(
+            theme,
+            height=HEIGHT,
+            shapes=_shapes(colours, shades, events, evidence, evidence_span, curve, log),
+            xaxis={"range": list(x_range)} if x_range else {"autorange": True},
+            yaxis={"type": "log", "dtick": _decades(span)} if log else {"range": _padded(span)},
+            yaxis2={"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True},
+            hovermode="closest" if few else "x",
+            dragmode="zoom",
+        ),
+    }
+
+
+def appended(
+    signal: str, grown: Curve, fresh: NDArray[np.bool_], x_range: tuple[float, float] | None
+) -> Patch:
+    """A patch for a `growing` panel that appends the fresh points of a curve."""
+    patch = Patch()
+    for trace, values in ((RAW, grown.y), (SMOOTH, grown.smooth)):
+        if values is not None:
+            patch["data"][trace]["x"].extend(_listed(grown.x[fresh]))
+            patch["data"][trace]["y"].extend(_listed(values[fresh]))
+    if x_range is not None:
+        patch["layout"]["xaxis"]["range"] = list(x_range)
+    return patch
+
+
+def on_log_axis(signal: str, curve: Curve) -> bool:
+    """Where the signal's own transform says so and no value forbids it."""
+    known = SIGNALS.get(signal)
+    positive = curve.span is not None and curve.span[0] > 0
+    return known is not None and known.transform == "log" and positive
+
+
+def _marks(curve: Curve, colours: Palette) -> list[dict[str, Any]]:
+    """NaN and the infinities as marks at the panel's edges, on an axis of their own."""
+    kinds = (
+        ("NaN", curve.nan, 0.03, "x-thin-open"),
+        ("+inf", curve.above, 0.95, "triangle-up"),
+        ("-inf", curve.below, 0.05, "triangle-down"),
+    )
+    return [
+        {
+            "type": "scatter", "mode": "markers", "x": packed(x), "y": [height] * len(x),
+            "yaxis": "y2", "name": name, "hovertemplate": f"%{{x:,}}: {name}<extra></extra>",
+            "marker": {
+                "symbol": symbol, "size": 8, "color": colours.critical,
+                "line": {"width": 1.8, "color": colours.critical},
+            },
+        }
+        for name, x, height, symbol in kinds
+    ]  # fmt: skip
+
+
+def _shapes(
+    colours: Palette,
+    shades: Sequence[Shade],
+    events: Sequence[Event],
+    evidence: Evidence | None,
+    evidence_span: tuple[float, float] | None,
+    curve: Curve,
+    log: bool,
+) -> list[dict[str, Any]]:
+    shapes: list[dict[str, Any]] = []
+
+    def upright(low: float, high: float, colour: str) -> dict[str, Any]:
+        return {
+            "type": "rect", "xref": "x", "yref": "paper", "x0": low, "x1": high, "y0": 0, "y1": 1,
+            "fillcolor": colour, "line": {"width": 0}, "layer": "below",
+        }  # fmt: skip
+
+    def line(x: float, colour: str, width: float, dash: str) -> dict[str, Any]:
+        return {
+            "type": "line", "xref": "x", "yref": "paper", "x0": x, "x1": x, "y0": 0, "y1": 1,
+            "line": {"color": colour, "width": width, "dash": dash}, "layer": "below",
+        }  # fmt: skip
+
+    if evidence is not None and math.isfinite(evidence.low) and math.isfinite(evidence.high):
+        bounds = (
+            (max(evidence.low, 1e-300), evidence.high) if log else (evidence.low, evidence.high)
+        )
+        shapes.append(
+            {
+                "type": "rect", "xref": "paper", "yref": "y", "x0": 0, "x1": 1,
+                "y0": bounds[0], "y1": bounds[1], "fillcolor": colours.band,
+                "line": {"width": 0}, "layer": "below",
+            }
+        )  # fmt: skip
+    if evidence_span is not None:
+        shapes.append(upright(*evidence_span, colours.since))
+    for shade in shades:
+        firm = shade.alarm.severity != "watch"
+        colour = getattr(colours, shade.alarm.severity)
+        if firm and evidence_span is None:
+            shapes.append(upright(shade.low, max(shade.high, shade.low), colours.since))
+        shapes.append(line(shade.x, colour, 1.6 if firm else 1, "solid" if firm else "dot"))
+    for event in events:
+        shapes.append(line(event.x, colours.muted, 1, "dash"))
+    for low, high in curve.gaps:
+        shapes.append(
+            {
+                "type": "line", "xref": "x", "yref": "paper", "x0": low, "x1": high, "y0": 0.01,
+                "y1": 0.01, "line": {"color": colours.critical, "width": 3, "dash": "2px,2px"},
+            }
+        )  # fmt: skip
+    return shapes
+
+
+def _extended(
+    span: tuple[float, float] | None, evidence: Evidence | None
+) -> tuple[float, float] | None:
+    """The span of the values, and of the healthy band as far as it is not much wider."""
+    if span is None or evidence is None:
+        return span
+    low, high = span
+    reach = (high - low) * 0.5
+    bounds = [value for value in (evidence.low, evidence.high) if math.isfinite(value)]
+    return (
+        max(min([low, *bounds]), low - reach),
+        min(max([high, *bounds]), high + reach),
+    )
+
+
+def _padded(span: tuple[float, float] | None) -> list[float] | None:
+    if span is None:
+        return None
+    low, high = span
+    pad = (high - low) * 0.06 or abs(high) * 0.1 or 0.5
+    return [low - pad, high + pad]
+
+
+def _decades(span: tuple[float, float] | None) -> Any:
+    """Ticks at whole decades where there are several, else plotly's own."""
+    if span is None or span[0] <= 0:
+        return None
+    decades = math.log10(span[1] / span[0])
+    return max(1, round(decades / 3)) if decades > 2 else "D2" if decades > 0.5 else None
+
+
+def _listed(values: Floats) -> list[float | None]:
+    """JSON has no NaN: None is a gap."""
+    return [value if math.isfinite(value) else None for value in values.tolist()]

@@ -1,0 +1,323 @@
+"""The table of all runs under a root: quick at 10,000 of them, and only ever a cache.
+
+A run's summary is computed once and kept until the size or time of one of its files changes; the
+histories of the others are not opened. All of it lies in one cache file that may be deleted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from collapse_lab.dashboards.columns import Library, OpenColumns, SealedColumns
+from collapse_lab.dashboards.root import READ, Root, UnknownRun
+from collapse_lab.dashboards.summary import Summary, outline, summarise
+from collapse_lab.records import Alarm
+from collapse_lab.store import RECORDS, RUN, SAMPLES, SEALED, RunReader, read_meta
+
+FORMAT = 1
+CACHE = ".collapse-lab-index.json"
+JUDGED_ROWS = 20_000
+"""Longer runs are judged when somebody opens them and asks for it."""
+LIVE_SECONDS, SCAN_SHARE, SAVE_SECONDS = 1.0, 0.05, 20.0
+"""How often running runs are looked at, the share of time spent looking for others, and the least
+time between two writes of the cache."""
+
+Fingerprint = tuple[tuple[int, int], ...]
+Judgement = Callable[[Path], list[Alarm]]
+
+
+@dataclass(slots=True)
+class Entry:
+    """A run as the index knows it. `judged` are the alarms that the app found itself."""
+
+    fingerprint: Fingerprint
+    summary: Summary
+    judged: list[Alarm] | None = None
+    told: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """An alarm that was raised while the app was looking."""
+
+    run: str
+    alarm: Alarm
+
+
+@dataclass(slots=True)
+class Index:
+    """Summaries by name. `rows` answers at once; `run_forever` keeps them up to date.
+
+    `judge` finds the alarms of a finished run that nobody has judged; None leaves them unjudged.
+    """
+
+    root: Root
+    library: Library
+    judge: Judgement | None = None
+    cache: Path | None = None
+    news: list[News] = field(default_factory=list[News])
+    _entries: dict[str, Entry] = field(default_factory=dict[str, Entry])
+    _open: dict[str, OpenColumns] = field(default_factory=dict[str, OpenColumns])
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+    _scanned: threading.Event = field(default_factory=threading.Event)
+    _changed: int = 0
+    _saved: tuple[int, float] = (0, 0.0)
+
+    @property
+    def version(self) -> int:
+        """Grows with every change that the table should show."""
+        return self._changed
+
+    def rows(self) -> list[Summary]:
+        """All runs, the newest first; the first call waits for the folder to be listed."""
+        if not self._scanned.is_set():
+            self.scan()
+        now = time.time()
+        with self._lock:
+            summaries = [entry.summary.at(now) for entry in self._entries.values()]
+        return sorted(summaries, key=lambda row: row.changed, reverse=True)
+
+    def summary(self, name: str) -> Summary:
+        """One run's row, made now if it has to be. Raises UnknownRun."""
+        self.root.run(name)
+        entry = self._entries.get(name)
+        if entry is None or not entry.summary.ready:
+            self._look(name)
+            entry = self._complete(name)
+        return entry.summary.at(time.time())
+
+    def alarms(self, name: str) -> list[Alarm]:
+        """The run's own alarms, else those that the app found. Raises UnknownRun."""
+        own = RunReader(self.root.run(name)).alarms()
+        entry = self._entries.get(name)
+        return own or (entry.judged if entry and entry.judged else [])
+
+    def pending(self) -> int:
+        """How many runs have not been summarised yet."""
+        with self._lock:
+            return sum(not entry.summary.ready for entry in self._entries.values())
+
+    def scan(self) -> None:
+        """Looks for runs that are new, changed or gone; opens none of their histories."""
+        with self._lock:
+            if not self._scanned.is_set():
+                self._load()
+            names = set(self.root.names())
+            for name in self._entries.keys() - names:
+                self._drop(name)
+            for name in names:
+                self._look(name)
+            self._scanned.set()
+
+    def refresh(self) -> None:
+        """Brings summaries up to date whose runs have changed."""
+        with self._lock:
+            stale = [name for name, entry in self._entries.items() if not entry.summary.ready]
+        for name in sorted(stale, key=lambda name: -self._entries[name].summary.changed):
+            try:
+                self._complete(name)
+            except (UnknownRun, KeyError):
+                continue
+
+    def judge_next(self) -> bool:
+        """Judges one finished run that nobody has; False when there is none."""
+        if self.judge is None:
+            return False
+        with self._lock:
+            waiting = [
+                entry.summary
+                for entry in self._entries.values()
+                if entry.summary.ready
+                and entry.summary.health == "unjudged"
+                and entry.summary.state not in ("running", "stalled")
+                and 0 < entry.summary.steps <= JUDGED_ROWS
+            ]
+        if not waiting:
+            return False
+        name = max(waiting, key=lambda row: row.changed).name
+        try:
+            alarms = self.judge(self.root.run(name))
+        except UnknownRun:
+            return True
+        with self._lock:
+            if (entry := self._entries.get(name)) is not None:
+                entry.judged = alarms
+                entry.summary = replace(entry.summary, ready=False)
+        self._complete(name)
+        return True
+
+    def run_forever(self, stop: threading.Event) -> None:
+        """The life of the background thread."""
+        next_scan = 0.0
+        while not stop.is_set():
+            began = time.monotonic()
+            if began >= next_scan:
+                self.scan()
+                next_scan = began + max(LIVE_SECONDS, (time.monotonic() - began) / SCAN_SHARE)
+            else:
+                for name in list(self._open):
+                    self._look(name)
+            self.refresh()
+            self.save()
+            if not self.judge_next():
+                stop.wait(LIVE_SECONDS)
+
+    def save(self, least_seconds: float = SAVE_SECONDS) -> None:
+        """Writes the cache file when there is something new to keep."""
+        version, when = self._saved
+        if self.cache is None or version == self._changed:
+            return
+        if time.monotonic() - when < least_seconds:
+            return
+        with self._lock:
+            runs = {
+                name: {
+                    "fingerprint": entry.fingerprint,
+                    "summary": entry.summary.to_dict(),
+                    "judged": entry.judged and [alarm.to_dict() for alarm in entry.judged],
+                }
+                for name, entry in self._entries.items()
+                if entry.summary.ready
+            }
+            self._saved = self._changed, time.monotonic()
+        partial = self.cache.with_name(f"{self.cache.name}.{os.getpid()}")
+        try:
+            partial.write_text(json.dumps({"format": FORMAT, "runs": runs}))
+            partial.replace(self.cache)
+        except OSError:  # a full or read-only disk costs the next start some seconds, no more
+            partial.unlink(missing_ok=True)
+
+    def _load(self) -> None:
+        if self.cache is None:
+            return
+        try:
+            kept = json.loads(self.cache.read_text())
+            if kept["format"] != FORMAT:
+                return
+            for name, raw in kept["runs"].items():
+                judged = raw["judged"]
+                self._entries[name] = Entry(
+                    tuple((size, when) for size, when in raw["fingerprint"]),
+                    Summary.from_dict(raw["summary"]),
+                    None if judged is None else [Alarm.from_dict(alarm) for alarm in judged],
+                    raw["summary"]["alarms"],
+                )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            self._entries.clear()
+
+    def _look(self, name: str) -> None:
+        """Notes whether a run has changed."""
+        folder = self.root.folder / name
+        try:
+            fingerprint = _fingerprint(folder)
+            if fingerprint is None:
+                self.root.run(name)
+                fingerprint = _fingerprint(folder, follow=True) or ()
+        except (UnknownRun, OSError):
+            self._drop(name)
+            return
+        entry = self._entries.get(name)
+        if entry is not None and entry.fingerprint == fingerprint:
+            return
+        now = time.time()
+        meta = _meta(folder)
+        times = dict(zip(READ, fingerprint, strict=True))
+        written = max(times[file][1] for file in (RECORDS, SEALED)) or times[RUN][1]
+        outlined = outline(name, meta, written / 1e9, now)
+        with self._lock:
+            if entry is None:
+                self._entries[name] = Entry(fingerprint, outlined)
+            else:
+                entry.fingerprint = fingerprint
+                entry.judged = None if outlined.state != "running" else entry.judged
+                # what is shown stays until the new row is ready
+                entry.summary = replace(entry.summary, ready=False)
+            self._changed += 1
+
+    def _complete(self, name: str) -> Entry:
+        folder = self.root.run(name)
+        entry = self._entries[name]
+        meta = _meta(folder)
+        times = dict(zip(READ, entry.fingerprint, strict=True))
+        written = max(times[file][1] for file in (RECORDS, SEALED)) or times[RUN][1]
+        outlined = outline(name, meta, written / 1e9, time.time())
+        alarms: list[Alarm] | None = RunReader(folder).alarms()
+        judged_here = False
+        if not alarms and outlined.state != "running":
+            alarms, judged_here = entry.judged, entry.judged is not None
+        try:
+            summary = summarise(outlined, self._columns(name, folder), alarms, judged_here)
+        except Exception as error:  # one broken file must not hide the other runs
+            summary = replace(outlined, ready=True, mechanism=f"cannot be read: {error}"[:200])
+        with self._lock:
+            if outlined.state == "running":
+                self.news += [News(name, alarm) for alarm in (alarms or [])[entry.told :]]
+            entry.told = len(alarms or ())
+            entry.summary = summary
+            self._changed += 1
+        return entry
+
+    def _columns(self, name: str, folder: Path) -> OpenColumns | SealedColumns:
+        """Not from the library: ten thousand summaries must not push out what people look at."""
+        if (folder / SEALED).exists():
+            self._open.pop(name, None)
+            return SealedColumns(folder / SEALED)
+        columns = self._open.pop(name, None) or OpenColumns(folder)
+        columns.refresh()
+        if _meta(folder).get("state") == "running":
+            self._open[name] = columns
+        return columns
+
+    def _drop(self, name: str) -> None:
+        with self._lock:
+            self._open.pop(name, None)
+            if self._entries.pop(name, None) is not None:
+                self._changed += 1
+
+
+def cache_file(root: Path) -> Path:
+    """Where the index is kept: in the root, or for one that cannot be written in the user's cache."""
+    if os.access(root, os.W_OK):
+        return root / CACHE
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "collapse-lab"
+    base.mkdir(parents=True, exist_ok=True)
+    return base / f"{str(root.resolve()).strip('/').replace('/', '%')}.json"
+
+
+def _meta(folder: Path) -> dict[str, Any]:
+    try:
+        meta: Any = read_meta(folder)
+    except (OSError, ValueError):
+        return {}
+    return meta if isinstance(meta, dict) else {}
+
+
+def _fingerprint(folder: Path, follow: bool = False) -> Fingerprint | None:
+    """Size and time of each file, zeros for one that is not there; None when one is a link.
+
+    Raises FileNotFoundError without a run.json.
+    """
+    parts: list[tuple[int, int]] = []
+    for file in READ:
+        if file == SAMPLES:
+            parts.append((0, 0))
+            continue
+        try:
+            status = os.stat(f"{folder}/{file}", follow_symlinks=follow)
+        except FileNotFoundError:
+            if file == RUN:
+                raise
+            parts.append((0, 0))
+            continue
+        if stat.S_ISLNK(status.st_mode):
+            return None
+        parts.append((status.st_size, status.st_mtime_ns))
+    return tuple(parts)

@@ -1,0 +1,47 @@
+"""Runs that nobody watched are judged afterwards, in a process of its own: pages stay quick."""
+
+from __future__ import annotations
+
+import atexit
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+from collapse_lab.records import Alarm, Record
+from collapse_lab.store import RECORDS, RunReader, read_meta
+
+
+class Judge:
+    """Calls `judge` in one patient process, started at the first call."""
+
+    def __init__(self) -> None:
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __call__(self, folder: Path) -> list[Alarm]:
+        if self._pool is None:
+            spawn = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(1, spawn, initializer=os.nice, initargs=(15,))
+            atexit.register(self._pool.shutdown, wait=False, cancel_futures=True)
+        return self._pool.submit(judge, folder).result()
+
+
+def judge(folder: Path) -> list[Alarm]:
+    """The alarms that `collapse-lab replay` would raise on a run folder."""
+    from collapse_lab.detectors.panel import Panel
+    from collapse_lab.watch import detect
+
+    planned = read_meta(folder).get("planned_steps")
+    judged = detect(records_of(folder), lambda: Panel(planned_steps=planned))
+    return [alarm for _, alarms in judged for alarm in alarms]
+
+
+def records_of(folder: Path) -> list[Record]:
+    """The records of a run folder, from its Parquet where no lines are left."""
+    if (folder / RECORDS).exists():
+        return RunReader(folder).new()
+    frame = RunReader(folder).frame().drop("attempt", "run", strict=False)
+    return [
+        Record(row.pop("step"), row.pop("time"), {k: v for k, v in row.items() if v is not None})
+        for row in frame.iter_rows(named=True)
+    ]

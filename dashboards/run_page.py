@@ -1,0 +1,156 @@
+"""One run: what it is, what was heard of it, and its tabs."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from dash import Dash, Input, Output, State, dcc, html
+
+from collapse_lab.dashboards import parts
+from collapse_lab.dashboards.desk import Desk
+from collapse_lab.dashboards.page import Page
+from collapse_lab.dashboards.root import UnknownRun
+from collapse_lab.dashboards.summary import Summary, tell
+from collapse_lab.dashboards.tabs import TABS
+from collapse_lab.dashboards.view import View, remembered, run_link
+from collapse_lab.records import Alarm
+
+REFRESH_MS = 2000
+
+
+def layout(desk: Desk, view: View) -> Any:
+    name = view["path"]
+    summary = desk.index.summary(name)
+    tab = next((tab for tab in TABS if tab.key == view.get("tab")), TABS[0])
+    return html.Div(
+        [
+            dcc.Store(id="run", data=name),
+            dcc.Interval(id="run-tick", interval=REFRESH_MS),
+            remembered("tab", view),
+            html.Div(_head(desk, summary), id="run-head", className="run-head"),
+            html.Nav(
+                [
+                    dcc.Link(
+                        other.title,
+                        href=run_link(name, tab=other.key),
+                        className="view-tab taken" if other is tab else "view-tab",
+                    )
+                    for other in TABS
+                ],
+                className="tabs",
+                **{"aria-label": "Views of this run"},
+            ),
+            html.Div(tab.layout(desk, name, view), className="tab-content"),
+        ],
+        className="run-page",
+    )
+
+
+def callbacks(app: Dash, desk: Desk) -> None:
+    @app.callback(
+        Output("run-head", "children"),
+        Output("run-tick", "disabled"),
+        Input("run-tick", "n_intervals"),
+        State("run", "data"),
+        prevent_initial_call=True,
+    )
+    def refresh(ticks: int, name: str) -> Any:
+        try:
+            summary = desk.index.summary(name)
+        except UnknownRun:
+            gone = parts.empty("This run's folder is gone", "What is drawn below is what was read.")
+            return gone, True
+        settled = summary.state not in ("running", "stalled") and summary.health != "unjudged"
+        return _head(desk, summary), settled
+
+
+def _head(desk: Desk, summary: Summary) -> list[Any]:
+    alarms = desk.alarms(summary.name)
+    return [
+        html.Div(
+            [
+                html.H1(summary.name, title=summary.name),
+                parts.badge(summary.state),
+                parts.badge(summary.health),
+                html.Span(summary.title, className="muted") if summary.title else None,
+            ],
+            className="run-title",
+        ),
+        html.Dl(_facts(summary), className="facts"),
+        _verdict(summary, alarms),
+    ]
+
+
+def _facts(summary: Summary) -> list[Any]:
+    steps = f"{summary.steps:,}"
+    if summary.planned:
+        steps += f" of {summary.planned:,}"
+    pairs = [
+        ("Algorithm", summary.algorithm),
+        ("Task", summary.task),
+        ("Framework", summary.framework),
+        ("Steps", steps),
+        ("Last step", f"{parts.ago(time.time() - summary.changed)} ago" if summary.steps else ""),
+        ("Pace", f"{summary.step_seconds:.3g} s a step" if summary.step_seconds else ""),
+        ("Looking back", _label(summary)),
+    ]
+    return [parts.fact(name, value) for name, value in pairs if value]
+
+
+def _label(summary: Summary) -> str:
+    if summary.onset is None or not summary.label:
+        return summary.label.replace("_", " ")
+    text = f"{summary.label.replace('_', ' ')}, began at step {summary.onset}"
+    return f"{text}, half gone at {summary.cross}"
+
+
+def _verdict(summary: Summary, alarms: list[Alarm]) -> Any:
+    if not alarms:
+        return html.P(_silence(summary), className="verdict quiet")
+    told = tell(alarms)
+    assert told is not None
+    others = len(alarms) - 1
+    since = "-".join(str(step) for step in dict.fromkeys(told.since_interval))
+    reason, *clauses = told.message.split("; ")
+    lead = (
+        f" {summary.lead} steps before half of the gain was gone."
+        if summary.lead and (summary.lead > 0)
+        else ""
+    )
+    return html.Div(
+        [
+            html.P(
+                [
+                    html.Strong(f"{told.severity.capitalize()} at step {told.step}"),
+                    f": {reason}.{lead}",
+                ]
+            ),
+            html.Ul([html.Li(clause) for clause in clauses]) if clauses else None,
+            html.P(
+                [
+                    f"Began at step {since}. ",
+                    f"Last healthy step: {told.last_healthy_step}. "
+                    if told.last_healthy_step is not None
+                    else None,
+                    f"{others} more alarm{'s' * (others != 1)}. " if others else None,
+                    "Judged by this app, after the fact." if summary.judged_here else None,
+                ],
+                className="muted",
+            ),
+        ],
+        className=f"verdict {told.severity}",
+    )
+
+
+def _silence(summary: Summary) -> str:
+    if summary.health == "unjudged":
+        return (
+            "Nobody has judged this run yet. The app is doing so now."
+            if (summary.state not in ("running", "stalled"))
+            else "No alarm on file. Only `collapse-lab watch` and collapse_lab.init raise them live."
+        )
+    return "No alarm."
+
+
+PAGE = Page("/run/", "Run", layout, callbacks, menu=False)

@@ -1,0 +1,190 @@
+"""All runs in one table: sorted, filtered and grouped here, fetched by the page a block at a time."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import dash_ag_grid as dag
+from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
+
+from collapse_lab.dashboards import parts
+from collapse_lab.dashboards.desk import Desk
+from collapse_lab.dashboards.page import Page
+from collapse_lab.dashboards.query import GROUPS, Query, answer
+from collapse_lab.dashboards.view import View, control, remembered
+
+BLOCK = 100
+REFRESH_MS = 2000
+STATES = {
+    "": "All",
+    "running": "Running",
+    "alarmed": "Alarmed",
+    "quiet": "Quiet",
+    "ended": "Ended",
+}
+THEME = (
+    "themeQuartz.withParams({backgroundColor:'var(--surface)',foregroundColor:'var(--text)',"
+    "headerBackgroundColor:'var(--surface)',headerTextColor:'var(--muted)',"
+    "borderColor:'var(--line)',rowHoverColor:'var(--hover)',selectedRowBackgroundColor:"
+    "'var(--selected)',accentColor:'var(--accent)',fontFamily:'inherit',fontSize:13,"
+    "headerFontSize:12,headerFontWeight:500,rowHeight:40,headerHeight:38,wrapperBorder:false,"
+    "columnBorder:false,wrapperBorderRadius:0,spacing:7,browserColorScheme:'inherit'})"
+)
+
+
+def _column(field: str, header: str, width: int, **more: Any) -> dict[str, Any]:
+    return {"field": field, "headerName": header, "width": width, **more}
+
+
+COLUMNS = [
+    _column(
+        "name", "Run", 250, pinned="left", cellRenderer="RunName", checkboxSelection=True,
+        flex=2, minWidth=170,
+    ),
+    _column("state", "State", 112, cellRenderer="RunState"),
+    _column("health", "Health", 116, cellRenderer="RunHealth"),
+    _column("mechanism", "First alarm", 340, cellRenderer="FirstAlarm", flex=4, minWidth=220),
+    _column("lead", "Lead", 78, type="rightAligned", cellRenderer="Lead",
+            headerTooltip="Steps from the alarm to where half of the reward's gain was gone"),
+    _column("spark", "Reward", 150, sortable=False, cellRenderer="Sparkline"),
+    _column("steps", "Steps", 104, type="rightAligned", cellRenderer="Steps"),
+    _column("algorithm", "Algorithm", 108),
+    _column("task", "Task", 112),
+    _column("framework", "Framework", 112),
+    _column("changed", "Last step", 104, type="rightAligned", cellRenderer="Age"),
+]  # fmt: skip
+
+
+def layout(desk: Desk, view: View) -> Any:
+    rows = desk.index.rows()
+    if not rows:
+        return parts.empty(
+            "No runs yet",
+            html.P(["A run appears here as soon as something writes into ",
+                    html.Code(str(desk.root.folder)), "."]),
+            html.P(["Watch a training: ", html.Code("collapse-lab watch -- python train.py")]),
+            html.P(["Train a small one: ", html.Code("collapse-lab demo")]),
+            dcc.Interval(id="runs-wait", interval=REFRESH_MS),
+        )  # fmt: skip
+    return html.Div(
+        [
+            html.Div(
+                [
+                    html.H1("Runs"),
+                    html.Span(id="runs-count", className="muted", role="status"),
+                    dcc.Input(
+                        id=control("q"), value=view.get("q", ""), type="search", debounce=0.25,
+                        placeholder="Search, or algorithm:grpo health:alarm", className="search",
+                        autoComplete="off",
+                    ),
+                    parts.chips(control("only"), STATES, view.get("only", ""), "Show"),
+                    parts.chips(
+                        control("group"), {"": "None", **GROUPS}, view.get("group", ""), "Group by"
+                    ),
+                    dcc.Link(
+                        "Compare", id="runs-compare", href="/compare", className="button",
+                        style={"display": "none"},
+                    ),
+                ],
+                className="toolbar",
+            ),
+            remembered("sort", view),
+            remembered("closed", view),
+            dcc.Store(id="runs-version"),
+            dcc.Interval(id="runs-tick", interval=REFRESH_MS),
+            dag.AgGrid(
+                id="runs-grid",
+                className="runs-grid",
+                columnDefs=COLUMNS,
+                defaultColDef={"resizable": True, "sortable": True, "suppressMovable": True},
+                rowModelType="infinite",
+                getRowId="params.data.id",
+                getRowStyle={
+                    "styleConditions": [
+                        {"condition": "params.data && params.data.group", "style": {
+                            "background": "var(--raised)", "fontWeight": 600}},
+                    ]
+                },
+                dashGridOptions={
+                    "theme": {"function": THEME},
+                    "rowSelection": "multiple",
+                    "suppressRowClickSelection": True,
+                    "suppressCellFocus": False,
+                    "cacheBlockSize": BLOCK,
+                    "maxBlocksInCache": 30,
+                    "rowBuffer": 12,
+                    "infiniteInitialRowCount": min(len(rows), BLOCK),
+                    "animateRows": False,
+                    "overlayNoRowsTemplate": "No run matches",
+                    "isRowSelectable": {"function": "params.data && !params.data.group"},
+                    "getRowHeight": {"function": "40"},
+                },
+                dangerously_allow_code=False,
+                style={"height": "100%", "width": "100%"},
+            ),
+        ],
+        className="runs-page",
+    )  # fmt: skip
+
+
+def callbacks(app: Dash, desk: Desk) -> None:
+    @app.callback(
+        Output("runs-grid", "getRowsResponse"),
+        Output("runs-count", "children"),
+        Output("runs-version", "data"),
+        Input("runs-grid", "getRowsRequest"),
+        State("view", "data"),
+    )
+    def rows(request: dict[str, Any] | None, view: dict[str, str] | None) -> Any:
+        if request is None:
+            return no_update, no_update, no_update
+        query = Query.of(view or {}, request)
+        version = desk.index.version
+        everything = desk.index.rows()
+        found = answer(everything, query, time.time())
+        part = found.rows[request["startRow"] : request["endRow"]]
+        pending = desk.index.pending()
+        count = (
+            f"{found.runs:,} of {len(everything):,}"
+            if found.runs < len(everything)
+            else (f"{len(everything):,}")
+        )
+        if pending:
+            count += f" · {pending:,} still being read"
+        return {"rowData": part, "rowCount": len(found.rows)}, count, version
+
+    @app.callback(
+        Output("runs-tick", "n_intervals"),
+        Input("runs-tick", "n_intervals"),
+        State("runs-version", "data"),
+        prevent_initial_call=True,
+    )
+    def changed(ticks: int, version: int | None) -> Any:
+        # answering resets the count to 0, which the page takes as "fetch again"
+        return no_update if version == desk.index.version else 0
+
+    @app.callback(Output("location", "search"), Input("runs-wait", "n_intervals"))
+    def arrived(ticks: int | None) -> Any:
+        return no_update if not desk.index.rows() else "?"
+
+    def client(name: str, *wires: Any, **more: Any) -> None:
+        app.clientside_callback(ClientsideFunction("runs", name), *wires, **more)
+
+    client(
+        "refetch",
+        Output("runs-grid", "id"),
+        Input("view", "data"),
+        Input("runs-tick", "n_intervals"),
+        prevent_initial_call=True,
+    )
+    client(
+        "compare",
+        Output("runs-compare", "href"),
+        Output("runs-compare", "style"),
+        Output("runs-compare", "children"),
+        Input("runs-grid", "selectedRows"),
+    )
+
+
+PAGE = Page("/", "Runs", layout, callbacks)

@@ -1,0 +1,239 @@
+"""The run page's first tab: every signal as a small panel, all over the same x."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash.exceptions import PreventUpdate
+
+from collapse_lab.dashboards import parts
+from collapse_lab.dashboards.columns import Columns
+from collapse_lab.dashboards.desk import Desk
+from collapse_lab.dashboards.drawing import Cursor, Sheet, growth, sheet
+from collapse_lab.dashboards.figures import HEIGHT
+from collapse_lab.dashboards.page import Tab
+from collapse_lab.dashboards.root import UnknownRun
+from collapse_lab.dashboards.summary import tell
+from collapse_lab.dashboards.view import View, control, remembered
+from collapse_lab.records import Alarm
+from collapse_lab.signals import SIGNALS, Signal
+
+LIVE_MS = 1000
+X = {"step": "Step", "tokens": "Tokens", "time": "Hours", "event": "From the alarm"}
+FAMILIES = {
+    "reward": "Reward",
+    "policy": "Policy",
+    "ratio": "Importance ratio",
+    "mismatch": "Trainer and sampler",
+    "credit": "Credit",
+    "optimiser": "Optimiser",
+    "length": "Length",
+    "async": "Asynchrony",
+    "time": "Time",
+    "": "Other signals",
+}
+
+
+def layout(desk: Desk, name: str, view: View) -> Any:
+    columns, alarms = desk.columns(name), desk.alarms(name)
+    if not columns.rows:
+        raise parts.Notice(
+            "No step has been recorded yet",
+            "The panels appear with the first one; this page looks again by itself."
+            if columns.live
+            else "The run ended before its first step.",
+            dcc.Interval(id="signals-wait", interval=LIVE_MS * 2),
+        )
+    axes = {key: text for key, text in X.items() if _offers(key, columns, alarms)}
+    groups = grouped(columns.names, alarms)
+    return html.Div(
+        [
+            html.Div(
+                [
+                    parts.chips(control("x"), axes, view.get("x", "step"), "Over"),
+                    html.Label(
+                        [
+                            html.Span("Smoothing", className="label"),
+                            dcc.Slider(
+                                id=control("smooth"), min=0, max=0.99, step=0.01,
+                                value=float(view.get("smooth") or 0), marks=None, included=True,
+                                updatemode="mouseup", className="slider",
+                            ),
+                        ],
+                        className="control",
+                    ),
+                    dcc.Input(
+                        id=control("q"), value=view.get("q", ""), type="search", debounce=0.15,
+                        placeholder="Find a signal", className="search", autoComplete="off",
+                    ),
+                    html.Button(
+                        "Whole run", id="signals-whole", className="quiet-button",
+                        style={"display": "none"},
+                    ),
+                    html.Span("live", id="signals-live", className="live",
+                              style={} if columns.live else {"display": "none"}),
+                ],
+                className="toolbar slim sticky",
+            ),
+            remembered("from", view),
+            remembered("to", view),
+            dcc.Store(id="signals-wanted"),
+            dcc.Store(id="signals-cursor"),
+            dcc.Interval(id="signals-tick", interval=LIVE_MS, disabled=not columns.live),
+            *(_section(title, names, alarms) for title, names in groups.items()),
+            html.P("No signal of this name.", className="muted none-found", hidden=True),
+        ],
+        id="signals",
+        className="signals",
+    )  # fmt: skip
+
+
+def grouped(names: Sequence[str], alarms: Sequence[Alarm]) -> dict[str, list[str]]:
+    """Signals by section: those that an alarm named come first, then the families."""
+    told = tell(alarms)
+    moved: list[str] = []
+    if told is not None:
+        rewards = [name for name in ("reward/success_rate", "reward/mean") if name in names]
+        moved = [name for name in dict.fromkeys((*rewards[:1], *told.signals)) if name in names]
+    groups: dict[str, list[str]] = {"What moved": moved} if moved else {}
+    order = {name: rank for rank, name in enumerate(SIGNALS)}
+    rest = sorted(set(names) - set(moved), key=lambda name: (order.get(name, len(order)), name))
+    for family, title in FAMILIES.items():
+        members = [name for name in rest if _family(name) == family]
+        if members:
+            groups[title] = members
+    return groups
+
+
+def _family(name: str) -> str:
+    known = SIGNALS.get(name)
+    return known.family if known else ""
+
+
+def _section(title: str, names: Sequence[str], alarms: Sequence[Alarm]) -> Any:
+    return html.Section(
+        [
+            html.H2([title, html.Span(str(len(names)), className="count")]),
+            html.Div([_panel(name) for name in names], className="panels"),
+        ],
+        className="family",
+    )
+
+
+def _panel(name: str) -> Any:
+    known = SIGNALS.get(name) or Signal(name, "time", "identity", "none", "", "")
+    return html.Figure(
+        [
+            html.Figcaption(
+                [
+                    html.Span(name, className="signal", title=name),
+                    html.Span(known.meaning, className="meaning", title=known.meaning),
+                    html.Span(id={"type": "latest", "signal": name}, className="latest"),
+                ]
+            ),
+            dcc.Graph(
+                id={"type": "panel", "signal": name},
+                figure={"data": [], "layout": {"height": HEIGHT}},
+                config={"displayModeBar": False, "responsive": True, "doubleClick": False},
+                style={"height": f"{HEIGHT}px"},
+            ),
+        ],
+        className="panel",
+        id={"type": "panel-box", "signal": name},
+        **{"data-signal": name, "aria-label": f"{name}: {known.meaning}"},
+    )
+
+
+def _offers(axis: str, columns: Columns, alarms: Sequence[Alarm]) -> bool:
+    if axis == "tokens":
+        return "time/tokens" in columns.names
+    if axis == "event":
+        return bool(alarms)
+    return True
+
+
+def callbacks(app: Dash, desk: Desk) -> None:
+    figures = Output({"type": "panel", "signal": ALL}, "figure")
+    latest = Output({"type": "latest", "signal": ALL}, "children")
+
+    @app.callback(
+        figures,
+        latest,
+        Output("signals-cursor", "data"),
+        Input("signals-wanted", "data"),
+        State("run", "data"),
+        State("view", "data"),
+        State("theme", "data"),
+        prevent_initial_call=True,
+    )
+    def draw(wanted: dict[str, Any], name: str, view: View, theme: str) -> Any:
+        try:
+            drawn = sheet(desk, name, view or {}, theme, wanted["signals"])
+        except UnknownRun:
+            raise PreventUpdate from None
+        return *_placed(drawn), drawn.cursor
+
+    @app.callback(
+        Output({"type": "panel", "signal": ALL}, "figure", allow_duplicate=True),
+        Output({"type": "latest", "signal": ALL}, "children", allow_duplicate=True),
+        Output("signals-cursor", "data", allow_duplicate=True),
+        Output("signals-live", "style"),
+        Input("signals-tick", "n_intervals"),
+        State("signals-cursor", "data"),
+        State("signals-wanted", "data"),
+        State("run", "data"),
+        State("view", "data"),
+        State("theme", "data"),
+        prevent_initial_call=True,
+    )
+    def tick(
+        ticks: int, cursor: Cursor | None, wanted: dict[str, Any] | None, name: str,
+        view: View, theme: str,
+    ) -> Any:  # fmt: skip
+        if cursor is None or wanted is None:
+            raise PreventUpdate
+        try:
+            drawn = growth(desk, name, view or {}, theme, wanted["near"], cursor)
+        except UnknownRun:
+            raise PreventUpdate from None
+        if drawn is None:
+            raise PreventUpdate
+        return *_placed(drawn), drawn.cursor, {} if drawn.live else {"display": "none"}
+
+    def _placed(drawn: Sheet) -> tuple[list[Any], list[Any]]:
+        outputs = ctx.outputs_list
+        panels = [drawn.figures.get(part["id"]["signal"], no_update) for part in outputs[0]]
+        values = [drawn.latest.get(part["id"]["signal"], no_update) for part in outputs[1]]
+        return panels, values
+
+    app.clientside_callback(
+        ClientsideFunction("signals", "watch"),
+        Output("signals", "title"),
+        Input("signals", "id"),
+        Input("view", "data"),
+        Input("theme", "data"),
+    )
+    app.clientside_callback(
+        ClientsideFunction("signals", "zoom"),
+        Output(control("from"), "value"),
+        Output(control("to"), "value"),
+        Input({"type": "panel", "signal": ALL}, "relayoutData"),
+        Input("signals-whole", "n_clicks"),
+        Input(control("x"), "value"),
+        prevent_initial_call=True,
+    )
+
+    @app.callback(
+        Output("location", "search"),
+        Input("signals-wait", "n_intervals"),
+        State("run", "data"),
+        State("location", "search"),
+        prevent_initial_call=True,
+    )
+    def arrived(ticks: int, name: str, search: str) -> Any:
+        return (search or "?") + "&" if desk.columns(name).rows else no_update
+
+
+TAB = Tab("signals", "Signals", layout, callbacks)

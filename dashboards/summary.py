@@ -1,0 +1,196 @@
+"""What the table of runs says of one run, computed once from the run's own files."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from collapse_lab.dashboards.columns import Columns, Floats
+from collapse_lab.labels import NUMERIC, REWARDS, label_run
+from collapse_lab.records import SEVERITIES, Alarm, Record
+from collapse_lab.store import writer_lives
+
+SPARK_POINTS = 40
+LABELLED_ROWS = 20_000
+"""Longer runs are not labelled: it would be a scan of their history."""
+STALLED_STEPS, STALLED_SECONDS = 10, 60.0
+"""A run has stalled when it is silent for so many of its usual steps, and for a minute."""
+FRESH_SECONDS = 900.0
+"""On another host we cannot see whether the writer lives; records this fresh say it does."""
+ALGORITHM = ("algorithm", "algorithm.adv_estimator", "adv_estimator", "loss_type", "trainer")
+TASK = ("task", "env.env_name", "env", "dataset", "dataset_name", "data.train_files")
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One row of the table. `state` and `age` change with the clock: see `at`.
+
+    `health` is the worst severity raised, "quiet" or "unjudged"; the alarm told of is the first
+    that promises something, else the first notice. `lead` is in steps, from that alarm to where
+    half of the reward's gain was gone; None unless the run collapsed and was labelled.
+    """
+
+    name: str
+    title: str = ""
+    state: str = "unknown"
+    framework: str = ""
+    algorithm: str = ""
+    task: str = ""
+    steps: int = 0
+    last_step: int | None = None
+    planned: int | None = None
+    started: float | None = None
+    changed: float = 0.0
+    step_seconds: float | None = None
+    health: str = "unjudged"
+    judged_here: bool = False
+    alarms: int = 0
+    alarm_step: int | None = None
+    alarm_severity: str = ""
+    mechanism: str = ""
+    label: str = ""
+    onset: int | None = None
+    cross: int | None = None
+    lead: int | None = None
+    reward: str = ""
+    spark: tuple[float | None, ...] = ()
+    ready: bool = False
+
+    def at(self, now: float) -> Summary:
+        """As of `now`: a run whose writer is silent for long has stalled."""
+        if self.state == "running":
+            patience = max(STALLED_SECONDS, STALLED_STEPS * (self.step_seconds or 0.0))
+            if now - self.changed > patience:
+                return replace(self, state="stalled")
+        return self
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> Summary:
+        return cls(**{**raw, "spark": tuple(raw["spark"])})
+
+
+def outline(name: str, meta: Mapping[str, Any], changed: float, now: float) -> Summary:
+    """What run.json alone says, for a run whose records have not been looked at yet."""
+    state = str(meta.get("state", "unknown"))
+    elsewhere = now - changed < FRESH_SECONDS
+    if state == "running" and not writer_lives(meta) and not (_remote(meta) and elsewhere):
+        state = "lost"
+    config = meta.get("config")
+    config = config if isinstance(config, dict) else {}
+    return Summary(
+        name=name,
+        title=str(meta.get("name") or ""),
+        state=state,
+        framework=str(meta.get("framework") or ""),
+        algorithm=_setting(config, ALGORITHM),
+        task=_setting(config, TASK),
+        planned=_whole(meta.get("planned_steps")),
+        started=_real(meta.get("started")),
+        changed=changed,
+    )
+
+
+def summarise(
+    outlined: Summary, columns: Columns, alarms: Sequence[Alarm] | None, judged_here: bool
+) -> Summary:
+    """The whole row. `alarms` None means that nobody has judged the run."""
+    reward = next((name for name in REWARDS if name in columns.names), "")
+    rows = columns.rows
+    values = columns.read([reward])[reward].values[:rows] if reward else np.zeros(0)
+    label = _label(columns)
+    told = tell(alarms or ())
+    worst = max((SEVERITIES.index(alarm.severity) for alarm in alarms or ()), default=None)
+    quiet = "unjudged" if alarms is None else "quiet"
+    times = columns.times
+    paces = np.diff(times[np.isfinite(times)][-200:])
+    return replace(
+        outlined,
+        steps=rows,
+        last_step=int(columns.steps[-1]) if rows else None,
+        step_seconds=float(np.median(paces)) if len(paces) else None,
+        health=quiet if worst is None else SEVERITIES[worst],
+        judged_here=judged_here,
+        alarms=len(alarms or ()),
+        alarm_step=told.step if told else None,
+        alarm_severity=told.severity if told else "",
+        mechanism=mechanism(told) if told else "",
+        label=label.kind if label else "",
+        onset=label.onset if label else None,
+        cross=label.cross if label else None,
+        lead=label.cross - told.step if label and told and label.cross is not None else None,
+        reward=reward,
+        spark=spark(values),
+        ready=True,
+    )
+
+
+def tell(alarms: Sequence[Alarm]) -> Alarm | None:
+    """The alarm that a person should hear of first."""
+    return next((alarm for alarm in alarms if alarm.severity != "watch"), next(iter(alarms), None))
+
+
+def mechanism(alarm: Alarm) -> str:
+    """The reason that the detector gives, and the signal that moved most."""
+    reason = alarm.message.split("; ")[0].split(" (")[0]
+    lead = alarm.evidence[0] if alarm.evidence else None
+    return f"{reason}: {lead.signal} {lead.direction}" if lead else reason
+
+
+def spark(values: Floats, points: int = SPARK_POINTS) -> tuple[float | None, ...]:
+    """Means of as many stretches; None where a stretch has no number.
+
+    >>> spark(np.array([1.0, 3.0, np.nan, np.nan]), 2)
+    (2.0, None)
+    """
+    parts = np.array_split(values, min(points, len(values))) if len(values) else []
+    means: list[float | None] = []
+    for part in parts:
+        finite = part[np.isfinite(part)]
+        means.append(float(f"{finite.mean():.4g}") if len(finite) else None)
+    return tuple(means)
+
+
+def _label(columns: Columns) -> Any:
+    if columns.live or not 0 < columns.rows <= LABELLED_ROWS:
+        return None
+    read = columns.read([*REWARDS, *NUMERIC])
+    steps = columns.steps.tolist()
+    rows: list[dict[str, float]] = [{} for _ in steps]
+    for name, column in read.items():
+        for row, value in enumerate(column.values.tolist()):
+            if column.present[row]:
+                rows[row][name] = value
+    return label_run([Record(step, values=row) for step, row in zip(steps, rows, strict=True)])
+
+
+def _setting(config: Mapping[str, Any], paths: Sequence[str]) -> str:
+    for path in paths:
+        value: Any = config.get(path)
+        if value is None:
+            value = config
+            for part in path.split("."):
+                value = value.get(part) if isinstance(value, dict) else None
+        if isinstance(value, (str, int)) and str(value):
+            return str(value)
+    return ""
+
+
+def _remote(meta: Mapping[str, Any]) -> bool:
+    import os
+
+    return meta.get("host") != os.uname().nodename
+
+
+def _whole(value: Any) -> int | None:
+    return value if isinstance(value, int) else None
+
+
+def _real(value: Any) -> float | None:
+    return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None

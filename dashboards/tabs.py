@@ -1,0 +1,9 @@
+"""The tabs of the run page, in order: a new one is a line here."""
+
+from __future__ import annotations
+
+from collapse_lab.dashboards import signals_tab
+from collapse_lab.dashboards.page import Tab
+
+TABS: tuple[Tab, ...] = (signals_tab.TAB,)
+"""The first is what a run opens on."""
