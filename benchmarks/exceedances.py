@@ -69,7 +69,7 @@ def table(logs: Sequence[LabelledLog], judgements: Sequence[Judgement]) -> str:
         if totals:
             lines.append(_line(f"**all, {family}**", totals["all"]))
     totals = count(logs, judgements)
-    for name in sorted(totals.keys() - {"all"}, key=lambda name: -totals[name][1.5].judged):
+    for name in sorted(totals.keys() - {"all"}, key=lambda name: (-totals[name][1.5].judged, name)):
         lines.append(_line(f"`{name}`", totals[name]))
     return (
         "Share of residuals beyond a level in the bad direction (each side on its own where both "
