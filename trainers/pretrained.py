@@ -187,10 +187,10 @@ def pretrained_policy(name: str, lora: int = 0, response_tokens: int = 0) -> Pre
     if path.suffix == ".gguf":
         where = {"pretrained_model_name_or_path": path.parent, "gguf_file": path.name}
     try:
-        tokenizer = AutoTokenizer.from_pretrained(**where)
         model = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32)
+        tokenizer = AutoTokenizer.from_pretrained(**where)
     except (OSError, ValueError, ImportError) as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = " ".join(str(error).split())
         raise ValueError(
             f"policy={name}: no causal language model with a tokenizer could be read there; it "
             "must be a folder that save_pretrained wrote, a .gguf file, or a name on the Hugging "
