@@ -8,9 +8,9 @@ How to add to it, in one file and one line:
 - `layout(desk, view) -> Component` (a tab's also takes the run's name) is called whenever a person
   navigates. `view` is the query string as a dict.
 - `callbacks(app, desk)` registers the page's callbacks, once. Component ids are `"<key>-..."`.
-- A control whose state belongs in the URL has `id=control("name")` and a `value`; then the link is
-  kept up to date, `layout` gets the value back as `view.get("name")`, and callbacks take
-  `Input("view", "data")` (a dict). Anything that JavaScript sets may be a `remembered("name", view)`.
+- A control whose state belongs in the URL has `id=control("name")` and a `value`; then the link
+  is kept up to date, `layout` gets the value back as `view.get("name")`, and callbacks take
+  `Input("view", "data")` (a dict). What JavaScript sets is a `remembered("name", view)`.
 - Callbacks of a tab take `State("run", "data")`, the run's name, and get its data by
   `desk.columns(name)`, `desk.alarms(name)`, `desk.folder(name)`, `desk.index.summary(name)`. A name
   is never joined to a path elsewhere: `Root.folder` refuses what is not in the root.

@@ -12,7 +12,7 @@ import hmac
 import secrets
 from collections.abc import Callable
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 if TYPE_CHECKING:
     from flask import Flask, Response
@@ -27,7 +27,7 @@ REFUSED_TOKEN = (
 )
 REFUSED_ORIGIN = "Another site's page may not send requests here.\n"
 # without scripts or redirects: a redirect from a link in a chat would not carry a strict cookie
-ENTER = '<!doctype html><meta http-equiv="refresh" content="0; url=/"><title>Opening</title>'
+ENTER = '<!doctype html><meta http-equiv="refresh" content="0; url={}"><title>Opening</title>'
 
 
 def new_token() -> str:
@@ -56,7 +56,8 @@ def guard(server: Flask, token: str | None, script_hashes: Callable[[], list[str
         elif not hmac.compare_digest(request.cookies.get(cookie, "").encode(), token.encode()):
             if not hmac.compare_digest(request.args.get("token", "").encode(), token.encode()):
                 return _refuse(REFUSED_TOKEN)
-            answer = Response(ENTER, mimetype="text/html")
+            path = "/" + quote(request.path.lstrip("/"))  # one slash: two would name another host
+            answer = Response(ENTER.format(path), mimetype="text/html")
             answer.set_cookie(cookie, token, httponly=True, samesite="Strict")
             return answer
         origin = request.headers.get("Origin")

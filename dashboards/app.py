@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote
 
 from dash import ALL, ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
@@ -14,7 +14,7 @@ from collapse_lab.dashboards.columns import Library
 from collapse_lab.dashboards.desk import Desk
 from collapse_lab.dashboards.index import Index, cache_file
 from collapse_lab.dashboards.judging import Judge
-from collapse_lab.dashboards.page import Page
+from collapse_lab.dashboards.page import App, Page
 from collapse_lab.dashboards.pages import PAGES
 from collapse_lab.dashboards.root import Root, UnknownRun
 from collapse_lab.dashboards.tabs import TABS
@@ -48,9 +48,10 @@ def create_app(root: Path | str | Desk, token: str | None = None) -> Dash:
     )
     app.index_string = app.index_string.replace("<html>", '<html lang="en">')
     app.layout = _shell
-    _shell_callbacks(app, desk)
+    wired = cast(App, app)
+    _shell_callbacks(wired, desk)
     for part in (*PAGES, *TABS):
-        part.callbacks(app, desk)
+        part.callbacks(wired, desk)
     hashes: list[str] = []
 
     def script_hashes() -> list[str]:
@@ -80,7 +81,7 @@ def _shell() -> Any:
                     ),
                     html.Nav(
                         [dcc.Link(page.title, href=page.path) for page in PAGES if page.menu],
-                        **{"aria-label": "Pages"},
+                        **parts.aria(label="Pages"),
                     ),
                     html.Div(
                         [
@@ -91,7 +92,7 @@ def _shell() -> Any:
                             ),
                             html.Button(
                                 "\u25d0", id="theme-toggle", className="quiet-button",
-                                **{"aria-label": "Light or dark"}, title="Light or dark",
+                                **parts.aria(label="Light or dark"), title="Light or dark",
                             ),
                         ],
                         className="tools",
@@ -99,13 +100,15 @@ def _shell() -> Any:
                 ],
                 className="bar",
             ),
-            html.Div(id="announcer", role="status", className="announcer", **{"aria-live": "polite"}),
+            html.Div(
+                id="announcer", role="status", className="announcer", **parts.aria(live="polite")
+            ),
             html.Main(
                 dcc.Loading(
                     html.Div(id="content"),
                     custom_spinner=html.Div("Loading", className="spinner"),
                     delay_show=400,
-                    target_components={"content": "children"},
+                    target_components=cast(Any, {"content": "children"}),
                 ),
                 id="main",
             ),
@@ -113,7 +116,7 @@ def _shell() -> Any:
     )  # fmt: skip
 
 
-def _shell_callbacks(app: Dash, desk: Desk) -> None:
+def _shell_callbacks(app: App, desk: Desk) -> None:
     @app.callback(
         Output("content", "children"),
         Input("location", "pathname"),

@@ -80,7 +80,7 @@ class SealedColumns:
     """The Parquet of a finished run: only the columns that somebody asked for are read."""
 
     live = False
-    version = 0
+    version = -1
 
     def __init__(self, path: Path) -> None:
         import polars as pl

@@ -6,7 +6,7 @@ NaN, +inf, -inf and missing are not drawn as a line: each is a mark of its own o
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,11 +107,10 @@ def _extremes(x: Floats, y: Floats, points: int) -> NDArray[np.intp]:
         return np.arange(len(x))
     from tsdownsample import MinMaxLTTBDownsampler
 
-    picked = MinMaxLTTBDownsampler().downsample(
-        np.ascontiguousarray(x), np.ascontiguousarray(y), n_out=points
-    )
+    downsampler: Any = MinMaxLTTBDownsampler()
+    picked = downsampler.downsample(np.ascontiguousarray(x), np.ascontiguousarray(y), n_out=points)
     ends = (np.argmin(y), np.argmax(y))  # the largest-triangle pass may drop a lone spike
-    return np.union1d(cast("NDArray[np.intp]", picked), ends).astype(np.intp)
+    return np.union1d(picked, ends).astype(np.intp)
 
 
 def _smoothed(values: Floats, finite: NDArray[np.bool_], weight: float) -> Floats | None:

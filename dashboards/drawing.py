@@ -39,6 +39,7 @@ class Sheet:
     latest: dict[str, str]
     cursor: Cursor
     live: bool
+    """Whether more may come."""
 
 
 def window_of(view: View, alarms: Sequence[Alarm]) -> Window:
@@ -46,7 +47,7 @@ def window_of(view: View, alarms: Sequence[Alarm]) -> Window:
     told = tell(alarms)
     axis = view.get("x", "step")
     return Window(
-        axis=next((known for known in AXES if known == axis), "step"),
+        axis=axis if axis in AXES else "step",
         low=number(view, "from", -np.inf),
         high=number(view, "to", np.inf),
         event=told.step if told else 0,
@@ -79,7 +80,7 @@ def sheet(desk: Desk, name: str, view: View, theme: str | None, signals: Iterabl
             growing=columns.live,
         )  # fmt: skip
         latest[signal] = told_value(drawn)
-    return Sheet(figures, latest, cursor, columns.live)
+    return Sheet(figures, latest, cursor, columns.live and desk.index.summary(name).going)
 
 
 def growth(
@@ -93,12 +94,13 @@ def growth(
     columns, alarms = desk.columns(name), desk.alarms(name)
     rows = columns.rows
     same = columns.version == shown["version"] and len(alarms) == shown["alarms"]
-    if same and columns.live and rows == shown["rows"]:
+    if same and rows == shown["rows"]:
         return None
-    if not same or not columns.live or rows - shown["base"] > POINTS:
+    if not same or rows - shown["base"] > POINTS:
         return sheet(desk, name, view, theme, signals)
+    cursor = Cursor(rows=rows, base=shown["base"], version=columns.version, alarms=len(alarms))
     window = window_of(view, alarms)
-    x = axis_of(columns, window)
+    x = axis_of(columns, window)[:rows]
     fresh = slice(shown["rows"], len(x))
     if not np.isinf(window.high) or not len(x[fresh]):
         return None
@@ -112,7 +114,7 @@ def growth(
         after = grown.x >= x[fresh.start]
         figures[signal] = appended(signal, grown, after, x_range)
         latest[signal] = told_value(grown)
-    return Sheet(figures, latest, Cursor(**{**shown, "rows": len(x)}), True)
+    return Sheet(figures, latest, cursor, True)
 
 
 def _appendable(grown: Curve) -> bool:

@@ -69,7 +69,10 @@ def panel(
         "y": _listed(curve.y) if growing else packed(curve.y),
         "mode": "lines+markers" if few else "lines",
         "marker": {"size": 4, "color": colours.line},
-        "line": {"color": colours.faint if smoothed else colours.line, "width": 1 if smoothed else 1.4},
+        "line": (
+            {"color": colours.faint, "width": 1} if smoothed
+            else {"color": colours.line, "width": 1.4}
+        ),
     }  # fmt: skip
     if smoothed:
         raw |= {"hoverinfo": "skip", "hovertemplate": None, "mode": "lines"}
@@ -87,7 +90,7 @@ def panel(
             height=HEIGHT,
             shapes=_shapes(colours, shades, events, evidence, evidence_span, curve, log),
             xaxis={"range": list(x_range)} if x_range else {"autorange": True},
-            yaxis={"type": "log", "dtick": _decades(span)} if log else {"range": _padded(span)},
+            yaxis=_vertical(span, log, growing),
             yaxis2={"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True},
             hovermode="closest" if few else "x",
             dragmode="zoom",
@@ -97,9 +100,9 @@ def panel(
 
 def appended(
     signal: str, grown: Curve, fresh: NDArray[np.bool_], x_range: tuple[float, float] | None
-) -> Patch:
+) -> Any:
     """A patch for a `growing` panel that appends the fresh points of a curve."""
-    patch = Patch()
+    patch: Any = Patch()
     for trace, values in ((RAW, grown.y), (SMOOTH, grown.smooth)):
         if values is not None:
             patch["data"][trace]["x"].extend(_listed(grown.x[fresh]))
@@ -205,6 +208,16 @@ def _extended(
     )
 
 
+def _vertical(span: tuple[float, float] | None, log: bool, growing: bool) -> dict[str, Any]:
+    if log and (span is None or span[1] < 4 * span[0]):
+        return {"type": "log", "exponentformat": "none", "nticks": 4}
+    if log and span is not None:
+        ticks = log_ticks(*span)
+        texts = [f"{tick:g}" for tick in ticks]
+        return {"type": "log", "tickvals": ticks, "ticktext": texts}
+    return {"autorange": True} if growing else {"range": _padded(span)}
+
+
 def _padded(span: tuple[float, float] | None) -> list[float] | None:
     if span is None:
         return None
@@ -213,12 +226,20 @@ def _padded(span: tuple[float, float] | None) -> list[float] | None:
     return [low - pad, high + pad]
 
 
-def _decades(span: tuple[float, float] | None) -> Any:
-    """Ticks at whole decades where there are several, else plotly's own."""
-    if span is None or span[0] <= 0:
-        return None
-    decades = math.log10(span[1] / span[0])
-    return max(1, round(decades / 3)) if decades > 2 else "D2" if decades > 0.5 else None
+def log_ticks(low: float, high: float) -> list[float]:
+    """At most about five round numbers within, and some beyond for an axis that may still grow.
+
+    >>> log_ticks(0.1, 2.7)
+    [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0]
+    >>> log_ticks(1e-6, 1.0)
+    [1e-09, 1e-07, 1e-05, 0.001, 0.1, 10.0]
+    """
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    if last - first <= 2:
+        powers = range(first - 1, last + 1)
+        return [float(f"{base}e{power}") for power in powers for base in (1, 2, 5)]
+    stride = math.ceil((last - first) / 5)
+    return [float(f"1e{power}") for power in range(first - 3, last + 3, stride)]
 
 
 def _listed(values: Floats) -> list[float | None]:

@@ -14,15 +14,17 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from collapse_lab import __version__
 from collapse_lab.dashboards.columns import Library, OpenColumns, SealedColumns
 from collapse_lab.dashboards.root import READ, Root, UnknownRun
 from collapse_lab.dashboards.summary import Summary, outline, summarise
 from collapse_lab.records import Alarm
 from collapse_lab.store import RECORDS, RUN, SAMPLES, SEALED, RunReader, read_meta
 
-FORMAT = 1
+FORMAT = [__version__, *Summary.__dataclass_fields__]
+"""A cache that another version wrote is made anew."""
 CACHE = ".collapse-lab-index.json"
 JUDGED_ROWS = 20_000
 """Longer runs are judged when somebody opens them and asks for it."""
@@ -137,7 +139,7 @@ class Index:
                 for entry in self._entries.values()
                 if entry.summary.ready
                 and entry.summary.health == "unjudged"
-                and entry.summary.state not in ("running", "stalled")
+                and not entry.summary.going
                 and 0 < entry.summary.steps <= JUDGED_ROWS
             ]
         if not waiting:
@@ -284,7 +286,7 @@ class Index:
 
 
 def cache_file(root: Path) -> Path:
-    """Where the index is kept: in the root, or for one that cannot be written in the user's cache."""
+    """Where the index is kept: in the root, or in the user's cache if that cannot be written."""
     if os.access(root, os.W_OK):
         return root / CACHE
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "collapse-lab"
@@ -297,7 +299,7 @@ def _meta(folder: Path) -> dict[str, Any]:
         meta: Any = read_meta(folder)
     except (OSError, ValueError):
         return {}
-    return meta if isinstance(meta, dict) else {}
+    return cast("dict[str, Any]", meta) if isinstance(meta, dict) else {}
 
 
 def _fingerprint(folder: Path, follow: bool = False) -> Fingerprint | None:

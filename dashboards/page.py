@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
-
-from dash import Dash
+from typing import Any, Protocol
 
 from collapse_lab.dashboards.desk import Desk
 from collapse_lab.dashboards.view import View
+
+
+class App(Protocol):
+    """What pages need of `dash.Dash`, which has no complete types."""
+
+    def callback(self, *wires: Any, **options: Any) -> Callable[[Callable[..., Any]], Any]: ...
+    def clientside_callback(self, function: Any, *wires: Any, **options: Any) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +25,7 @@ class Page:
     path: str
     title: str
     layout: Callable[[Desk, View], Any]
-    callbacks: Callable[[Dash, Desk], None]
+    callbacks: Callable[[App, Desk], None]
     menu: bool = True
 
 
@@ -31,4 +36,4 @@ class Tab:
     key: str
     title: str
     layout: Callable[[Desk, str, View], Any]
-    callbacks: Callable[[Dash, Desk], None]
+    callbacks: Callable[[App, Desk], None]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from dash import html
+from dash import dcc, html
+
+from collapse_lab.dashboards.view import View, control, number, remembered
 
 WORDS = {
     "critical": "critical",
@@ -42,24 +44,76 @@ def fact(name: str, value: Any) -> html.Div:
     return html.Div([html.Dt(name), html.Dd(value)], className="fact")
 
 
-def chips(id: Any, options: dict[str, str], value: str, label: str) -> Any:
-    """A row of choices of which one is taken."""
-    from dash import dcc
+def aria(**attributes: str) -> dict[str, Any]:
+    """
+    >>> aria(label="Pages", live="polite")
+    {'aria-label': 'Pages', 'aria-live': 'polite'}
+    """
+    return {f"aria-{name}": value for name, value in attributes.items()}
 
+
+def chips(name: str, options: dict[str, str], view: View, label: str) -> Any:
+    """A row of choices of which one is taken: a control of the view (assets/00-shell.js)."""
+    taken = view.get(name, "")
+    if taken not in options:
+        taken = next(iter(options))
     return html.Div(
         [
             html.Span(label, className="label"),
-            dcc.RadioItems(
-                id=id,
-                options=[{"label": text, "value": key} for key, text in options.items()],
-                value=value,
+            html.Div(
+                [
+                    html.Button(
+                        text,
+                        className="chip",
+                        **{"data-control": name, "data-value": key},
+                        **aria(pressed=str(key == taken).lower()),
+                    )
+                    for key, text in options.items()
+                ],
                 className="chips",
-                inline=True,
+                role="group",
+                **aria(label=label),
             ),
+            remembered(name, view),
         ],
         className="control",
-        role="group",
-        **{"aria-label": label},
+    )
+
+
+def search(name: str, view: View, placeholder: str, label: str) -> Any:
+    """A search field that the key "/" goes to: a control of the view."""
+    return html.Label(
+        [
+            html.Span(label, className="unseen"),
+            dcc.Input(
+                id=control(name),
+                value=view.get(name, ""),
+                type="search",
+                debounce=0.2,
+                placeholder=placeholder,
+                autoComplete="off",
+            ),
+        ],
+        className="search",
+    )
+
+
+def slider(name: str, view: View, label: str, most: float, step: float) -> Any:
+    """A number between 0 and `most`: a control of the view."""
+    return html.Label(
+        [
+            html.Span(label, className="label"),
+            dcc.Input(
+                id=control(name),
+                type="range",
+                min=0,
+                max=most,
+                step=step,
+                value=number(view, name, 0.0),
+                debounce=0.1,
+            ),
+        ],
+        className="control slider",
     )
 
 

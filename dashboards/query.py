@@ -63,10 +63,10 @@ class Answer:
 
 
 ONLY: dict[str, Callable[[Summary], bool]] = {
-    "running": lambda row: row.state in ("running", "stalled"),
+    "running": lambda row: row.going,
     "alarmed": lambda row: row.health in ("critical", "alarm"),
     "quiet": lambda row: row.health in ("quiet", "watch"),
-    "ended": lambda row: row.state not in ("running", "stalled"),
+    "ended": lambda row: not row.going,
 }
 
 

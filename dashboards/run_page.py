@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from dash import Dash, Input, Output, State, dcc, html
+from dash import Input, Output, State, dcc, html
+from dash.exceptions import PreventUpdate
 
 from collapse_lab.dashboards import parts
 from collapse_lab.dashboards.desk import Desk
-from collapse_lab.dashboards.page import Page
+from collapse_lab.dashboards.page import App, Page
 from collapse_lab.dashboards.root import UnknownRun
 from collapse_lab.dashboards.summary import Summary, tell
 from collapse_lab.dashboards.tabs import TABS
@@ -26,6 +27,7 @@ def layout(desk: Desk, view: View) -> Any:
     return html.Div(
         [
             dcc.Store(id="run", data=name),
+            dcc.Store(id="run-version", data=desk.index.version),
             dcc.Interval(id="run-tick", interval=REFRESH_MS),
             remembered("tab", view),
             html.Div(_head(desk, summary), id="run-head", className="run-head"),
@@ -39,7 +41,7 @@ def layout(desk: Desk, view: View) -> Any:
                     for other in TABS
                 ],
                 className="tabs",
-                **{"aria-label": "Views of this run"},
+                **parts.aria(label="Views of this run"),
             ),
             html.Div(tab.layout(desk, name, view), className="tab-content"),
         ],
@@ -47,22 +49,24 @@ def layout(desk: Desk, view: View) -> Any:
     )
 
 
-def callbacks(app: Dash, desk: Desk) -> None:
+def callbacks(app: App, desk: Desk) -> None:
     @app.callback(
         Output("run-head", "children"),
-        Output("run-tick", "disabled"),
+        Output("run-version", "data"),
         Input("run-tick", "n_intervals"),
+        State("run-version", "data"),
         State("run", "data"),
         prevent_initial_call=True,
     )
-    def refresh(ticks: int, name: str) -> Any:
+    def refresh(ticks: int, version: int | None, name: str) -> Any:
+        now = desk.index.version
+        if version == now and ticks % 15:  # now and then for the ages in it
+            raise PreventUpdate
         try:
-            summary = desk.index.summary(name)
+            return _head(desk, desk.index.summary(name)), now
         except UnknownRun:
-            gone = parts.empty("This run's folder is gone", "What is drawn below is what was read.")
-            return gone, True
-        settled = summary.state not in ("running", "stalled") and summary.health != "unjudged"
-        return _head(desk, summary), settled
+            text = "What is drawn below is what had been read of it."
+            return parts.empty("This run's folder is gone", text), now
 
 
 def _head(desk: Desk, summary: Summary) -> list[Any]:
@@ -144,13 +148,11 @@ def _verdict(summary: Summary, alarms: list[Alarm]) -> Any:
 
 
 def _silence(summary: Summary) -> str:
-    if summary.health == "unjudged":
-        return (
-            "Nobody has judged this run yet. The app is doing so now."
-            if (summary.state not in ("running", "stalled"))
-            else "No alarm on file. Only `collapse-lab watch` and collapse_lab.init raise them live."
-        )
-    return "No alarm."
+    if summary.health != "unjudged":
+        return "No alarm so far." if summary.going else "No alarm."
+    if summary.going:
+        return "No alarm on file: collapse-lab watch and collapse_lab.init raise them."
+    return "Nobody has judged this run yet; the app is about to."
 
 
 PAGE = Page("/run/", "Run", layout, callbacks, menu=False)

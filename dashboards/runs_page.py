@@ -1,16 +1,16 @@
-"""All runs in one table: sorted, filtered and grouped here, fetched by the page a block at a time."""
+"""All runs in one table, which the page fetches a block at a time: sorted, filtered and grouped."""
 
 from __future__ import annotations
 
 import time
 from typing import Any
 
-import dash_ag_grid as dag
-from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
+import dash_ag_grid as dag  # pyright: ignore[reportMissingTypeStubs]
+from dash import ClientsideFunction, Input, Output, State, dcc, html, no_update
 
 from collapse_lab.dashboards import parts
 from collapse_lab.dashboards.desk import Desk
-from collapse_lab.dashboards.page import Page
+from collapse_lab.dashboards.page import App, Page
 from collapse_lab.dashboards.query import GROUPS, Query, answer
 from collapse_lab.dashboards.view import View, control, remembered
 
@@ -38,21 +38,18 @@ def _column(field: str, header: str, width: int, **more: Any) -> dict[str, Any]:
 
 
 COLUMNS = [
-    _column(
-        "name", "Run", 250, pinned="left", cellRenderer="RunName", checkboxSelection=True,
-        flex=2, minWidth=170,
-    ),
-    _column("state", "State", 112, cellRenderer="RunState"),
-    _column("health", "Health", 116, cellRenderer="RunHealth"),
-    _column("mechanism", "First alarm", 340, cellRenderer="FirstAlarm", flex=4, minWidth=220),
-    _column("lead", "Lead", 78, type="rightAligned", cellRenderer="Lead",
+    _column("name", "Run", 210, pinned="left", cellRenderer="RunName"),
+    _column("state", "State", 100, cellRenderer="RunState"),
+    _column("health", "Health", 122, cellRenderer="RunHealth"),
+    _column("mechanism", "First alarm", 330, cellRenderer="FirstAlarm", flex=1, minWidth=230),
+    _column("lead", "Lead", 72, type="rightAligned", cellRenderer="Lead",
             headerTooltip="Steps from the alarm to where half of the reward's gain was gone"),
-    _column("spark", "Reward", 150, sortable=False, cellRenderer="Sparkline"),
-    _column("steps", "Steps", 104, type="rightAligned", cellRenderer="Steps"),
-    _column("algorithm", "Algorithm", 108),
-    _column("task", "Task", 112),
-    _column("framework", "Framework", 112),
-    _column("changed", "Last step", 104, type="rightAligned", cellRenderer="Age"),
+    _column("spark", "Reward", 158, sortable=False, cellRenderer="Sparkline"),
+    _column("steps", "Steps", 88, type="rightAligned", cellRenderer="Steps"),
+    _column("algorithm", "Algorithm", 104),
+    _column("task", "Task", 104),
+    _column("framework", "Framework", 108),
+    _column("changed", "Last step", 96, type="rightAligned", cellRenderer="Age"),
 ]  # fmt: skip
 
 
@@ -73,15 +70,11 @@ def layout(desk: Desk, view: View) -> Any:
                 [
                     html.H1("Runs"),
                     html.Span(id="runs-count", className="muted", role="status"),
-                    dcc.Input(
-                        id=control("q"), value=view.get("q", ""), type="search", debounce=0.25,
-                        placeholder="Search, or algorithm:grpo health:alarm", className="search",
-                        autoComplete="off",
+                    parts.search(
+                        "q", view, "Search, or algorithm:grpo health:alarm", "Search the runs"
                     ),
-                    parts.chips(control("only"), STATES, view.get("only", ""), "Show"),
-                    parts.chips(
-                        control("group"), {"": "None", **GROUPS}, view.get("group", ""), "Group by"
-                    ),
+                    parts.chips("only", STATES, view, "Show"),
+                    parts.chips("group", {"": "None", **GROUPS}, view, "Group by"),
                     dcc.Link(
                         "Compare", id="runs-compare", href="/compare", className="button",
                         style={"display": "none"},
@@ -96,7 +89,7 @@ def layout(desk: Desk, view: View) -> Any:
             dag.AgGrid(
                 id="runs-grid",
                 className="runs-grid",
-                columnDefs=COLUMNS,
+                columnDefs=_sorted(view.get("sort", "")),
                 defaultColDef={"resizable": True, "sortable": True, "suppressMovable": True},
                 rowModelType="infinite",
                 getRowId="params.data.id",
@@ -108,17 +101,19 @@ def layout(desk: Desk, view: View) -> Any:
                 },
                 dashGridOptions={
                     "theme": {"function": THEME},
-                    "rowSelection": "multiple",
-                    "suppressRowClickSelection": True,
-                    "suppressCellFocus": False,
+                    "rowSelection": {
+                        "mode": "multiRow",
+                        "headerCheckbox": False,
+                        "hideDisabledCheckboxes": True,
+                        "isRowSelectable": {"function": "params.data && !params.data.group"},
+                    },
+                    "selectionColumnDef": {"pinned": "left", "width": 44},
                     "cacheBlockSize": BLOCK,
                     "maxBlocksInCache": 30,
                     "rowBuffer": 12,
                     "infiniteInitialRowCount": min(len(rows), BLOCK),
                     "animateRows": False,
-                    "overlayNoRowsTemplate": "No run matches",
-                    "isRowSelectable": {"function": "params.data && !params.data.group"},
-                    "getRowHeight": {"function": "40"},
+                    "localeText": {"noRowsToShow": "No run matches"},
                 },
                 dangerously_allow_code=False,
                 style={"height": "100%", "width": "100%"},
@@ -128,7 +123,16 @@ def layout(desk: Desk, view: View) -> Any:
     )  # fmt: skip
 
 
-def callbacks(app: Dash, desk: Desk) -> None:
+def _sorted(order: str) -> list[dict[str, Any]]:
+    """The columns, in the order that a query string asks for: "lead" or "-lead"."""
+    field, down = order.removeprefix("-"), order.startswith("-")
+    return [
+        column | {"sort": "desc" if down else "asc"} if column["field"] == field else column
+        for column in COLUMNS
+    ]
+
+
+def callbacks(app: App, desk: Desk) -> None:
     @app.callback(
         Output("runs-grid", "getRowsResponse"),
         Output("runs-count", "children"),
@@ -176,6 +180,12 @@ def callbacks(app: Dash, desk: Desk) -> None:
         Output("runs-grid", "id"),
         Input("view", "data"),
         Input("runs-tick", "n_intervals"),
+        prevent_initial_call=True,
+    )
+    client(
+        "order",
+        Output(control("sort"), "value"),
+        Input("runs-grid", "getRowsRequest"),
         prevent_initial_call=True,
     )
     client(

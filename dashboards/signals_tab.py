@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash import ALL, ClientsideFunction, Input, Output, State, ctx, dcc, html, no_update
 from dash.exceptions import PreventUpdate
 
 from collapse_lab.dashboards import parts
@@ -13,7 +13,7 @@ from collapse_lab.dashboards.columns import Columns
 from collapse_lab.dashboards.desk import Desk
 from collapse_lab.dashboards.drawing import Cursor, Sheet, growth, sheet
 from collapse_lab.dashboards.figures import HEIGHT
-from collapse_lab.dashboards.page import Tab
+from collapse_lab.dashboards.page import App, Tab
 from collapse_lab.dashboards.root import UnknownRun
 from collapse_lab.dashboards.summary import tell
 from collapse_lab.dashboards.view import View, control, remembered
@@ -46,34 +46,22 @@ def layout(desk: Desk, name: str, view: View) -> Any:
             else "The run ended before its first step.",
             dcc.Interval(id="signals-wait", interval=LIVE_MS * 2),
         )
+    going = desk.index.summary(name).going
     axes = {key: text for key, text in X.items() if _offers(key, columns, alarms)}
     groups = grouped(columns.names, alarms)
     return html.Div(
         [
             html.Div(
                 [
-                    parts.chips(control("x"), axes, view.get("x", "step"), "Over"),
-                    html.Label(
-                        [
-                            html.Span("Smoothing", className="label"),
-                            dcc.Slider(
-                                id=control("smooth"), min=0, max=0.99, step=0.01,
-                                value=float(view.get("smooth") or 0), marks=None, included=True,
-                                updatemode="mouseup", className="slider",
-                            ),
-                        ],
-                        className="control",
-                    ),
-                    dcc.Input(
-                        id=control("q"), value=view.get("q", ""), type="search", debounce=0.15,
-                        placeholder="Find a signal", className="search", autoComplete="off",
-                    ),
+                    parts.chips("x", axes, view, "Over"),
+                    parts.slider("smooth", view, "Smoothing", most=0.99, step=0.01),
+                    parts.search("q", view, "Find a signal", "Find a signal by name"),
                     html.Button(
                         "Whole run", id="signals-whole", className="quiet-button",
                         style={"display": "none"},
                     ),
                     html.Span("live", id="signals-live", className="live",
-                              style={} if columns.live else {"display": "none"}),
+                              style={} if going else {"display": "none"}),
                 ],
                 className="toolbar slim sticky",
             ),
@@ -81,7 +69,7 @@ def layout(desk: Desk, name: str, view: View) -> Any:
             remembered("to", view),
             dcc.Store(id="signals-wanted"),
             dcc.Store(id="signals-cursor"),
-            dcc.Interval(id="signals-tick", interval=LIVE_MS, disabled=not columns.live),
+            dcc.Interval(id="signals-tick", interval=LIVE_MS),
             *(_section(title, names, alarms) for title, names in groups.items()),
             html.P("No signal of this name.", className="muted none-found", hidden=True),
         ],
@@ -142,7 +130,8 @@ def _panel(name: str) -> Any:
         ],
         className="panel",
         id={"type": "panel-box", "signal": name},
-        **{"data-signal": name, "aria-label": f"{name}: {known.meaning}"},
+        **{"data-signal": name},
+        **parts.aria(label=f"{name}: {known.meaning}"),
     )
 
 
@@ -154,7 +143,7 @@ def _offers(axis: str, columns: Columns, alarms: Sequence[Alarm]) -> bool:
     return True
 
 
-def callbacks(app: Dash, desk: Desk) -> None:
+def callbacks(app: App, desk: Desk) -> None:
     figures = Output({"type": "panel", "signal": ALL}, "figure")
     latest = Output({"type": "latest", "signal": ALL}, "children")
 

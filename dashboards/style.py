@@ -40,14 +40,16 @@ PALETTES: dict[Theme, Palette] = {
         line="#0072b2", faint="rgba(0,114,178,0.28)", band="rgba(0,158,115,0.13)",
         healthy="#00795a", watch="#8a6d00", alarm="#b35900", critical="#b8341b",
         since="rgba(230,159,0,0.20)",
-        series=("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#8f8400"),
+        series=("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000",
+                "#8f8400"),
     ),
     "dark": Palette(
         text="#e3e8ef", muted="#98a3b3", grid="#262d38", surface="#161b22",
         line="#56b4e9", faint="rgba(86,180,233,0.32)", band="rgba(0,190,140,0.14)",
         healthy="#3cc79b", watch="#e5d24a", alarm="#f0a53a", critical="#ff7a55",
         since="rgba(230,159,0,0.20)",
-        series=("#56b4e9", "#f08237", "#2cc295", "#e3a1c5", "#e8ae35", "#4f93d6", "#e3e8ef", "#f0e442"),
+        series=("#56b4e9", "#f08237", "#2cc295", "#e3a1c5", "#e8ae35", "#4f93d6", "#e3e8ef",
+                "#f0e442"),
     ),
 }  # fmt: skip
 

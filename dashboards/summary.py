@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from collapse_lab.dashboards.columns import Columns, Floats
-from collapse_lab.labels import NUMERIC, REWARDS, label_run
+from collapse_lab.labels import NUMERIC, REWARDS, Label, label_run
 from collapse_lab.records import SEVERITIES, Alarm, Record
 from collapse_lab.store import writer_lives
 
@@ -60,6 +61,11 @@ class Summary:
     spark: tuple[float | None, ...] = ()
     ready: bool = False
 
+    @property
+    def going(self) -> bool:
+        """Whether more steps may come."""
+        return self.state in ("running", "stalled")
+
     def at(self, now: float) -> Summary:
         """As of `now`: a run whose writer is silent for long has stalled."""
         if self.state == "running":
@@ -73,7 +79,8 @@ class Summary:
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> Summary:
-        return cls(**{**raw, "spark": tuple(raw["spark"])})
+        fields: dict[str, Any] = {**raw, "spark": tuple(raw["spark"])}
+        return cls(**fields)
 
 
 def outline(name: str, meta: Mapping[str, Any], changed: float, now: float) -> Summary:
@@ -82,8 +89,7 @@ def outline(name: str, meta: Mapping[str, Any], changed: float, now: float) -> S
     elsewhere = now - changed < FRESH_SECONDS
     if state == "running" and not writer_lives(meta) and not (_remote(meta) and elsewhere):
         state = "lost"
-    config = meta.get("config")
-    config = config if isinstance(config, dict) else {}
+    config = cast("dict[str, Any]", meta["config"]) if _is_map(meta.get("config")) else {}
     return Summary(
         name=name,
         title=str(meta.get("name") or ""),
@@ -137,10 +143,10 @@ def tell(alarms: Sequence[Alarm]) -> Alarm | None:
 
 
 def mechanism(alarm: Alarm) -> str:
-    """The reason that the detector gives, and the signal that moved most."""
+    """The signal that moved most, and the reason that the detector gives."""
     reason = alarm.message.split("; ")[0].split(" (")[0]
     lead = alarm.evidence[0] if alarm.evidence else None
-    return f"{reason}: {lead.signal} {lead.direction}" if lead else reason
+    return f"{lead.signal} {lead.direction}: {reason}" if lead else reason
 
 
 def spark(values: Floats, points: int = SPARK_POINTS) -> tuple[float | None, ...]:
@@ -157,8 +163,8 @@ def spark(values: Floats, points: int = SPARK_POINTS) -> tuple[float | None, ...
     return tuple(means)
 
 
-def _label(columns: Columns) -> Any:
-    if columns.live or not 0 < columns.rows <= LABELLED_ROWS:
+def _label(columns: Columns) -> Label | None:
+    if not 0 < columns.rows <= LABELLED_ROWS:
         return None
     read = columns.read([*REWARDS, *NUMERIC])
     steps = columns.steps.tolist()
@@ -176,15 +182,17 @@ def _setting(config: Mapping[str, Any], paths: Sequence[str]) -> str:
         if value is None:
             value = config
             for part in path.split("."):
-                value = value.get(part) if isinstance(value, dict) else None
+                value = cast("dict[str, Any]", value).get(part) if _is_map(value) else None
         if isinstance(value, (str, int)) and str(value):
             return str(value)
     return ""
 
 
-def _remote(meta: Mapping[str, Any]) -> bool:
-    import os
+def _is_map(value: Any) -> bool:
+    return isinstance(value, dict)
 
+
+def _remote(meta: Mapping[str, Any]) -> bool:
     return meta.get("host") != os.uname().nodename
 
 

@@ -27,6 +27,11 @@
           view[id.name] = String(value);
         }
       });
+      document.querySelectorAll(".chip").forEach((chip) => {
+        const { control, value } = chip.dataset;
+        const first = chip.parentElement.firstElementChild === chip;
+        chip.setAttribute("aria-pressed", String(control in view ? view[control] === value : first));
+      });
       const query = new URLSearchParams(view).toString();
       const address = location.pathname + (query ? "?" + query : "");
       if (ids.length && address !== location.pathname + location.search) {
@@ -67,6 +72,13 @@
     },
   };
 
+  document.addEventListener("click", (event) => {
+    const chip = event.target.closest && event.target.closest(".chip");
+    if (!chip) return;
+    const { control, value } = chip.dataset;
+    ns.set_props({ type: "view", name: control }, { value });
+  });
+
   // navigation within the app, as dcc.Link does it
   function go(address) {
     history.pushState({}, "", address);
@@ -74,6 +86,14 @@
     window.scrollTo(0, 0);
   }
   window.collapseLab = { go, order: [] };
+
+  // a hidden tab asks for nothing but the news
+  const TICKS = { "runs-tick": "runs-grid", "run-tick": "run-head", "signals-tick": "signals" };
+  document.addEventListener("visibilitychange", () => {
+    for (const [tick, beside] of Object.entries(TICKS)) {
+      if (document.getElementById(beside)) ns.set_props(tick, { disabled: document.hidden });
+    }
+  });
 
   const typing = (target) => /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName) &&
     !/^(radio|checkbox|range)$/.test(target.type);
@@ -83,7 +103,7 @@
     if (event.key === "Escape" && typing(event.target)) { event.target.blur(); return; }
     if (typing(event.target)) return;
     if (event.key === "/") {
-      const search = document.querySelector("input.search, .search input");
+      const search = document.querySelector(".search input");
       if (search) { event.preventDefault(); search.focus(); search.select(); }
     } else if (event.key === "j" || event.key === "k") {
       step(event.key === "j" ? 1 : -1);

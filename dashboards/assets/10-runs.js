@@ -99,11 +99,19 @@
       const trigger = ns.callback_context.triggered.map((part) => part.prop_id).join();
       const ticked = trigger.includes("runs-tick");
       if (ticked && ticks !== 0) return ns.no_update;
-      ns.set_props && dash_ag_grid.getApiAsync("runs-grid").then((api) => {
+      const { sort, ...filter } = view || {};
+      const asked = JSON.stringify(filter);
+      if (!ticked && asked === ns.runs.asked) return ns.no_update;
+      ns.runs.asked = asked;
+      dash_ag_grid.getApiAsync("runs-grid").then((api) => {
         ticked ? api.refreshInfiniteCache() : api.purgeInfiniteCache();
         keepOrder(api);
       });
       return ns.no_update;
+    },
+    order: function (request) {
+      const by = request && request.sortModel && request.sortModel[0];
+      return by ? (by.sort === "desc" ? "-" : "") + by.colId : null;
     },
     compare: function (rows) {
       const names = (rows || []).filter((row) => !row.group).map((row) => row.name);

@@ -74,17 +74,13 @@
       ns.set_props({ type: "view", name: "to" }, { value: null });
     }
   });
-  document.addEventListener("visibilitychange", () => {
-    const live = document.getElementById("signals-live");
-    if (live && live.style.display !== "none") ns.set_props("signals-tick", { disabled: document.hidden });
-  });
   // one crosshair over all panels
   document.addEventListener("mousemove", (event) => {
     const panel = event.target.closest && event.target.closest(".panel");
     const plot = panel && panel.querySelector(".nsewdrag");
     const all = document.querySelectorAll(".panel");
     if (!plot) { all.forEach((one) => one.style.removeProperty("--cross")); return; }
-    const box = plot.getBoundingClientRect(), outer = panel.getBoundingClientRect();
+    const box = plot.getBoundingClientRect();
     const share = (event.clientX - box.left) / box.width;
     if (share < 0 || share > 1) return;
     all.forEach((one) => {
@@ -93,6 +89,5 @@
       const width = one.getBoundingClientRect().width;
       one.style.setProperty("--cross", (52 + 1 + share * (width - 52 - 10 - 2)) + "px");
     });
-    void outer;
   }, { passive: true });
 })();
