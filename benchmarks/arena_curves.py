@@ -14,13 +14,16 @@ import numpy as np
 
 from benchmarks.arena_runs import WINDOW, ArenaRun, Array, moving_mean
 from benchmarks.arena_tables import by_task, ranked
-from collapse_lab.figure import ALARM, BAND, FAINT, INK, LINE
+from collapse_lab.figure.palette import COLOURS
 
 WIDTH, COLUMNS, PANEL, LEFT, RIGHT = 880, 3, 120, 40, 12
 TITLE, HEAD, ROW, FOOT = 58, 42, 44, 4
 GAP = 20
 PANEL_WIDTH = (WIDTH - LEFT - RIGHT - (COLUMNS - 1) * GAP) / COLUMNS
 GRID = "#e5e7eb"
+INK, FAINT, LINE, BAND, ALARM = (
+    COLOURS[role][0] for role in ("ink", "faint", "line", "band", "alarm")
+)
 
 
 def draw(runs: Iterable[ArenaRun]) -> str:

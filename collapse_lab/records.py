@@ -7,6 +7,7 @@ token for NaN or infinity, so a non-finite number is written as the string "nan"
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -147,6 +148,15 @@ class Alarm:
             )
         except (KeyError, TypeError) as error:
             raise ValueError(f"not an alarm: {error}") from error
+
+
+def runs_of(records: Sequence[Record]) -> list[tuple[str, Sequence[Record]]]:
+    """The runs that one log holds, each with its name: "" where the log names none."""
+    starts = [index for index, record in enumerate(records) if NEW_RUN in record.notes]
+    return [
+        (records[start].notes.get(NEW_RUN, ""), records[start:end])
+        for start, end in itertools.pairwise(sorted({0, *starts, len(records)}))
+    ]
 
 
 _NUMBERS = frozenset({"observed", "expected", "low", "high", "score"})

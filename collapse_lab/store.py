@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import platform
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -204,7 +205,8 @@ def read_meta(folder: Path) -> dict[str, Any]:
 
 
 def provenance() -> dict[str, Any]:
-    """Where a run comes from: the working directory and the git commit there, None without one."""
+    """Where a run comes from: the working directory, the git commit there (None without one) and
+    the version of Python."""
     try:
         answer = subprocess.run(
             ["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5
@@ -212,7 +214,7 @@ def provenance() -> dict[str, Any]:
         commit = answer.stdout.strip() or None
     except (OSError, subprocess.TimeoutExpired):
         commit = None
-    return {"cwd": os.getcwd(), "git_commit": commit}
+    return {"cwd": os.getcwd(), "git_commit": commit, "python": platform.python_version()}
 
 
 class _Lines:

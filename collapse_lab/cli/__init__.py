@@ -12,6 +12,7 @@ from collapse_lab.cli.dashing import dash
 from collapse_lab.cli.listing import runs
 from collapse_lab.cli.playing import demo
 from collapse_lab.cli.reading import label, replay
+from collapse_lab.cli.reporting import report
 from collapse_lab.cli.training import train
 from collapse_lab.cli.watching import watch
 
@@ -23,5 +24,5 @@ def main() -> None:
     a growing log, or after the fact."""
 
 
-for command in (demo, watch, replay, label, runs, dash, train):
+for command in (demo, watch, replay, label, report, runs, dash, train):
     main.add_command(command)

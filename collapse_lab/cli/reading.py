@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import sys
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from collapse_lab.records import NEW_RUN, SEVERITIES, Alarm, Record, Severity
+from collapse_lab.records import NEW_RUN, SEVERITIES, Alarm, Record, Severity, runs_of
 
 if TYPE_CHECKING:
     from collapse_lab.readers.reader import Log
@@ -86,7 +85,7 @@ def label(paths: tuple[Path, ...], as_json: bool) -> None:
         if log is None:
             code = UNREADABLE
             continue
-        for run, part in _runs(records):
+        for run, part in runs_of(records) or [("", records)]:
             found = label_run(part)
             named = {"run": run} if run else {}
             if as_json:
@@ -180,15 +179,6 @@ def _logs(paths: Sequence[Path]) -> Iterator[tuple[Path, list[Record], Log | Non
             yield path, [], None
         else:
             yield path, records, log
-
-
-def _runs(records: Sequence[Record]) -> Iterator[tuple[str, Sequence[Record]]]:
-    """The runs that one log holds, with their names."""
-    starts = [index for index, record in enumerate(records) if NEW_RUN in record.notes]
-    bounds = sorted({0, *starts, len(records)}) if records else [0, 0]
-    for start, end in itertools.pairwise(bounds):
-        name = records[start].notes.get(NEW_RUN, "") if records else ""
-        yield name, records[start:end]
 
 
 def _reaches(alarm: Alarm, least: Severity) -> bool:

@@ -1,0 +1,194 @@
+"""What a report is about: one run, its alarms and what is known of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from collapse_lab.detectors.panel import Panel
+from collapse_lab.labels import REWARDS, Label, label_run
+from collapse_lab.readers.reader import read
+from collapse_lab.records import RESTART, SEVERITIES, Alarm, Evidence, Record, runs_of
+from collapse_lab.store import ALARMS, SAMPLES, RunReader, read_meta
+from collapse_lab.tail import Tail
+from collapse_lab.watch import detect
+
+AROUND = 50
+"""Records shown before and after the alarm."""
+MOST_EARLIER = 500
+"""Records shown before the alarm when the change began long before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Rollouts of one step as they were recorded."""
+
+    step: int
+    texts: list[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One run as a report tells it.
+
+    `name` is that of the run folder or the log, `part` that of the run within a log that holds
+    `parts` of them. `judged` says that the alarms were found now, by a replay, rather than while
+    the run went on. `not_monitored` is what could not be judged. `samples` are (when, rollouts).
+    """
+
+    path: Path
+    name: str
+    part: str
+    parts: int
+    records: Sequence[Record]
+    alarms: Sequence[Alarm]
+    judged: bool
+    not_monitored: Sequence[str]
+    format: str
+    framework: str
+    meta: Mapping[str, Any]
+    samples: Sequence[tuple[str, Sample]]
+    label: Label
+
+    @property
+    def alarm(self) -> Alarm | None:
+        """The one the report is about: the first that promises something, else the first."""
+        return first_firm(self.alarms)
+
+    @property
+    def window(self) -> list[Record]:
+        """The records around the alarm, from before the change began; all of a run without one."""
+        if (alarm := self.alarm) is None:
+            return list(self.records)
+        at = self._index(alarm)
+        low = alarm.since_interval[0]
+        begin = at
+        while begin > 0 and self.records[begin].step > low and at - begin < MOST_EARLIER:
+            begin -= 1
+        return list(self.records[max(0, min(begin - 5, at - AROUND)) : at + AROUND + 1])
+
+    @property
+    def order(self) -> list[Evidence]:
+        """Evidence of the alarm, and of the notices before it that are about the same change: one
+        a signal, the first to leave its band first."""
+        if (about := self.alarm) is None:
+            return []
+        parts = {
+            part.signal: part
+            for alarm in (*self.earlier, about)
+            for part in alarm.evidence
+            if alarm is about or part.since >= about.since_interval[0]
+        }
+        return sorted(parts.values(), key=lambda part: part.since)
+
+    @property
+    def large(self) -> list[str]:
+        """What is shown large: the reward, then what left its band, the first one first."""
+        reward = [self.reward] if self.reward else []
+        return list(dict.fromkeys((*reward, *(part.signal for part in self.order))))
+
+    @property
+    def earlier(self) -> list[Alarm]:
+        """Notices before the alarm that the report is about."""
+        return list(self.alarms[: self.alarms.index(self.alarm)]) if self.alarm else []
+
+    @property
+    def reward(self) -> str | None:
+        """The reward that the run is judged by, None when it logs none."""
+        return next((name for name in REWARDS if any(name in r.values for r in self.records)), None)
+
+    @property
+    def restarts(self) -> list[int]:
+        """Steps at which the run was resumed."""
+        return [record.step for record in self.records if RESTART in record.notes]
+
+    def _index(self, alarm: Alarm) -> int:
+        """Of the records, the alarm's: the first of its step, as later attempts repeat it."""
+        steps = [record.step for record in self.records]
+        return next((i for i, step in enumerate(steps) if step >= alarm.step), len(steps) - 1)
+
+
+def open_case(path: Path | str) -> Case:
+    """Reads a run folder or a log that `replay` reads, and judges it where nothing has yet.
+
+    Of a log that holds several runs, the one with the worst alarm, or else the last. Raises
+    OSError, ValueError and ImportError for what cannot be read, ValueError without any record.
+    """
+    path = Path(path)
+    records, log = read(path)
+    if not records:
+        raise ValueError(f"{path} holds no records yet: there is nothing to report")
+    meta = read_meta(path) if path.is_dir() else {}
+    recorded = RunReader(path).alarms() if (path / ALARMS).is_file() else []
+    planned_steps = meta.get("planned_steps")
+    judged = [(run, part, *_judge(part, planned_steps)) for run, part in runs_of(records)]
+    run, part, alarms, unseen = max(reversed(judged), key=lambda one: _worst(one[2]))
+    alarm = first_firm(recorded or alarms)
+    return Case(
+        path=path,
+        name=path.resolve().name,
+        part=run,
+        parts=len(judged),
+        records=part,
+        alarms=recorded or alarms,
+        judged=not recorded,
+        not_monitored=alarm.not_monitored if alarm else unseen,
+        format=str(log.format),
+        framework=str(meta.get("framework") or log.framework),
+        meta=meta,
+        samples=_samples(path / SAMPLES, alarm) if path.is_dir() else [],
+        label=label_run(part),
+    )
+
+
+def first_firm(alarms: Sequence[Alarm]) -> Alarm | None:
+    """The first alarm above the watch tier, else the first; None without any."""
+    return next((alarm for alarm in alarms if alarm.severity != "watch"), next(iter(alarms), None))
+
+
+def _judge(
+    records: Sequence[Record], planned_steps: int | None
+) -> tuple[list[Alarm], tuple[str, ...]]:
+    panel = Panel(planned_steps=planned_steps)
+    alarms = [alarm for _, raised in detect(records, lambda: panel) for alarm in raised]
+    coverage = panel.coverage()
+    unseen = [f"{family} (not logged)" for family in coverage.missing]
+    return alarms, (*unseen, *(f"{name} (constant)" for name in coverage.constant))
+
+
+def _worst(alarms: Sequence[Alarm]) -> int:
+    return max((SEVERITIES.index(alarm.severity) for alarm in alarms), default=-1)
+
+
+def _samples(path: Path, alarm: Alarm | None) -> list[tuple[str, Sample]]:
+    """The rollouts to show: before, at and after the alarm, or the first and last without one."""
+    shown: dict[str, Sample] = {}
+    if alarm is None:
+        for sample in _read_samples(path):
+            shown.setdefault("first", sample)
+            shown["last"] = sample
+    else:
+        healthy = alarm.since_interval[0]
+        for sample in _read_samples(path):
+            if sample.step < healthy:
+                shown["before"] = sample
+            elif sample.step <= alarm.step:
+                shown["at"] = sample
+            else:
+                shown.setdefault("after", sample)
+    return list(shown.items())
+
+
+def _read_samples(path: Path) -> Iterator[Sample]:
+    """What is in samples.jsonl, one step at a time; lines that hold no samples are passed over."""
+    tail = Tail(path)
+    while lines := tail.lines():
+        for line in lines:
+            try:
+                raw = json.loads(line)
+                yield Sample(int(raw["step"]), list(raw["samples"]))
+            except (ValueError, TypeError, KeyError, RecursionError):
+                continue

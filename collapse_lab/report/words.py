@@ -1,0 +1,220 @@
+"""A case in plain words: what HTML and Markdown both say. Nothing here is escaped for either."""
+
+from __future__ import annotations
+
+import math
+import os
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any, cast
+
+from collapse_lab.inert import inert
+from collapse_lab.records import Alarm, Evidence
+from collapse_lab.report.case import AROUND, Case
+from collapse_lab.report.redact import command, masked, settings
+
+SIGNATURE = f"Written by collapse-lab {version('collapse-lab')}."
+RAISED = {
+    "watch": "gave a notice",
+    "alarm": "raised an alarm",
+    "critical": "raised a critical alarm",
+}
+TIMES = ("started", "finished")
+SENTENCE, SETTING = 600, 300
+MOST_SETTINGS = 400
+MOST_TEXTS, MOST_BLOCKS, MOST_CHARACTERS = 2, 8, 900
+HEADING = 60
+
+
+def title(case: Case) -> str:
+    """The run's name as a line; with that of its part when the log holds several runs."""
+    return inert(f"{case.name} [{case.part}]" if case.part else case.name)
+
+
+def verdict(case: Case) -> str:
+    """The report in a few words."""
+    if (alarm := case.alarm) is None:
+        return "No alarm"
+    return f"{alarm.severity.capitalize()} at step {alarm.step}"
+
+
+def story(case: Case) -> list[str]:
+    """What happened, as the sentences of one paragraph."""
+    return [inert(sentence, SENTENCE) for sentence in (*_alarm(case), *_hindsight(case))]
+
+
+def remarks(case: Case) -> list[str]:
+    """What a reader should know of how this was found, a sentence each."""
+    said: list[str] = []
+    if case.not_monitored:
+        said.append(f"Not monitored: {', '.join(case.not_monitored)}.")
+    if case.restarts:
+        said.append(f"The run was resumed at step {', '.join(map(str, case.restarts[:5]))}.")
+    if case.parts > 1:
+        said.append(f"The log holds {case.parts} runs; this is the one with the worst alarm.")
+    if case.judged:
+        said.append(
+            "Judged by a replay of the whole log, which sees at each step only what came before."
+        )
+    return [inert(sentence, SENTENCE) for sentence in said]
+
+
+def steps(case: Case) -> str:
+    """How many steps there are, and which."""
+    numbers = {record.step for record in case.records}
+    return f"{len(numbers)} ({min(numbers)} to {max(numbers)})"
+
+
+def _alarm(case: Case) -> Iterator[str]:
+    if (alarm := case.alarm) is None:
+        yield "No detector raised anything."
+        return
+    yield f"At step {alarm.step} the detector {alarm.detector} {RAISED[alarm.severity]}."
+    yield alarm.message[:1].upper() + alarm.message[1:].rstrip(".") + "."
+    low, high = alarm.since_interval
+    between = "" if low == high else f" (between {low} and {high})"
+    before = _steps(alarm.step - alarm.since)
+    yield f"The change began at step {alarm.since}{between}, {before} before it was told."
+    if alarm.last_healthy_step is None:
+        yield "No step before that looked healthy: there is no checkpoint to go back to."
+    else:
+        yield (
+            f"Step {alarm.last_healthy_step} was the last that still looked healthy: go back to a "
+            "checkpoint no later than that."
+        )
+    yield from (f"{note[:1].upper()}{note[1:].rstrip('.')}." for note in alarm.notes)
+
+
+def _hindsight(case: Case) -> Iterator[str]:
+    label = case.label
+    if label.onset is None or label.cross is None:
+        told = {
+            "healthy": "the reward did not collapse",
+            "healthy_with_dip": "the reward fell once and came back",
+            "never_learned": "the reward never rose above its noise",
+            "too_short": "the run is too short to say whether its reward collapsed",
+            "no_reward": "no reward was logged, so nobody can say whether it collapsed",
+        }
+        yield f"Looking back over the whole run, {told[label.kind]}."
+        return
+    if label.kind == "hard_fail":
+        yield f"Looking back, the loss or the gradient is not finite from step {label.onset} on."
+        return
+    fall = f"Looking back, the reward began to fall at step {label.onset} and had lost half of its "
+    if (alarm := case.alarm) is None:
+        yield f"{fall}gain at step {label.cross}; no detector saw it."
+    else:
+        lead = label.cross - alarm.step
+        when = f"{_steps(abs(lead))} {'after' if lead >= 0 else 'before'} this alarm"
+        yield f"{fall}gain at step {label.cross}, {when}."
+
+
+def _steps(number: int) -> str:
+    return f"{number} step" if number == 1 else f"{number} steps"
+
+
+def number(value: float) -> str:
+    return f"{value:.4g}"
+
+
+def band(part: Evidence) -> str:
+    """What a healthy step would have shown."""
+    if math.isfinite(part.low) and math.isfinite(part.high):
+        return f"{number(part.low)} to {number(part.high)}"
+    if math.isfinite(part.low):
+        return f"at least {number(part.low)}"
+    return f"at most {number(part.high)}" if math.isfinite(part.high) else "finite"
+
+
+def evidence(parts: Iterable[Evidence]) -> list[tuple[str, ...]]:
+    """Rows under EVIDENCE."""
+    return [
+        (
+            inert(part.signal),
+            number(part.observed),
+            band(part),
+            part.direction if math.isfinite(part.observed) else "",
+            str(part.since),
+            f"{part.bad_steps} of {part.steps}",
+        )
+        for part in parts
+    ]
+
+
+EVIDENCE = ("signal", "observed", "expected", "direction", "since step", "bad records")
+
+
+def alarms(found: Sequence[Alarm], most: int) -> list[tuple[str, ...]]:
+    """Rows under ALARMS; of many only the first."""
+    return [
+        (str(one.step), one.severity, one.detector, str(one.since), inert(one.message, SENTENCE))
+        for one in found[:most]
+    ]
+
+
+ALARMS = ("step", "severity", "detector", "since step", "message")
+
+
+def configuration(case: Case) -> list[tuple[str, str]]:
+    """The settings as they were given, secrets masked."""
+    pairs = list(settings(case.meta.get("config") or {}))
+    return [(inert(name), inert(value, SETTING)) for name, value in pairs if name][:MOST_SETTINGS]
+
+
+def environment(case: Case) -> list[tuple[str, str]]:
+    """Where the run and its records come from."""
+    meta = case.meta
+    own = [("log", masked(os.fspath(case.path))), ("format", case.format)]
+    own += [("framework", case.framework)]
+    if words := meta.get("command"):
+        own.append(("command", command(cast("Sequence[str] | str", words))))
+    for name, value in meta.items():
+        if name in TIMES and isinstance(value, int | float):
+            own.append((name, f"{datetime.fromtimestamp(value, UTC):%Y-%m-%d %H:%M:%S} UTC"))
+        elif name not in ("command", "config", "framework") and value is not None:
+            own += settings(value, name)
+    return [(inert(name), inert(value, SETTING)) for name, value in own][:MOST_SETTINGS]
+
+
+def reproduce(case: Case) -> list[str]:
+    """The commands that show the same again."""
+    path = shlex.quote(inert(os.fspath(case.path), 500))
+    planned = case.meta.get("planned_steps")
+    option = f" --planned-steps {planned}" if planned else ""
+    return [f"collapse-lab replay {path}{option}", f"collapse-lab report {path}"]
+
+
+def curves(case: Case) -> str:
+    """What the close-up shows."""
+    if case.alarm is None:
+        return "The whole run."
+    return f"{AROUND} records before and after the alarm, and from where the change began."
+
+
+def texts(sample: Any) -> tuple[str, list[tuple[str, str]]]:
+    """One rollout as (its short facts on a line, [(what, text)]), cut and masked."""
+    short: list[str] = []
+    long: list[tuple[str, str]] = []
+    for name, text in _leaves(sample, ""):
+        if name and "." not in name and len(text) <= HEADING and "\n" not in text:
+            short.append(f"{inert(name, 40)} {inert(text)}")
+        else:
+            long.append((inert(name, 40), inert(text, MOST_CHARACTERS, lines=True)))
+    if (more := len(long) - MOST_BLOCKS) > 0:
+        half = MOST_BLOCKS // 2
+        long[half:-half] = [("", f"… {more} texts left out …")]
+    return " · ".join(short), long
+
+
+def _leaves(value: Any, name: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        items = cast(Mapping[Any, Any], value).items()
+    elif isinstance(value, list):
+        items = enumerate(cast(list[Any], value), 1)
+    else:
+        yield name, masked(str(value))
+        return
+    for key, part in items:
+        yield from _leaves(part, f"{name}.{key}" if name else str(key))

@@ -1,0 +1,127 @@
+"""What a report is about: which run, which alarm, which steps and which samples."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from collapse_lab.records import Alarm, Record
+from collapse_lab.report import open_case
+from collapse_lab.report.case import AROUND
+from collapse_lab.store import RunWriter
+
+DATA = Path(__file__).parents[2] / "data"
+Build = Callable[..., Alarm]
+
+
+def write(folder: Path, alarms: list[Alarm], steps: int = 200, **meta: object) -> RunWriter:
+    """A run that logs its entropy for `steps` steps from 1 on, with the alarms as told."""
+    writer = RunWriter(folder, meta)
+    for step in range(1, steps + 1):
+        writer.append(Record(step, values={"policy/entropy": 1 / step}))
+    for one in alarms:
+        writer.alarm(one)
+    return writer
+
+
+def test_a_run_that_nobody_has_judged_is_judged_now() -> None:
+    case = open_case(DATA / "demo" / "collapse")
+    assert case.judged
+    assert case.alarm is not None and case.alarm.severity == "alarm"
+    assert case.reward == "reward/success_rate"
+    assert case.label.kind == "collapse"
+
+
+def test_alarms_that_were_told_while_the_run_went_on_are_kept_as_they_were(
+    tmp_path: Path, alarm: Build
+) -> None:
+    told = [alarm(step=40), alarm(step=90, severity="critical")]
+    write(tmp_path, told).finish()
+    case = open_case(tmp_path)
+    assert (list(case.alarms), case.judged) == (told, False)
+
+
+def test_the_report_is_about_the_first_alarm_that_promises_something(
+    tmp_path: Path, alarm: Build
+) -> None:
+    write(tmp_path, [alarm(step=35, severity="watch"), alarm(step=60), alarm(step=80)]).finish()
+    case = open_case(tmp_path)
+    assert case.alarm is not None and case.alarm.step == 60
+    assert [one.step for one in case.earlier] == [35]
+
+
+def test_the_window_holds_fifty_records_before_and_after(tmp_path: Path, alarm: Build) -> None:
+    write(tmp_path, [alarm(step=120, severity="critical")]).finish()
+    late = open_case(tmp_path)  # its change began at step 28, so the window begins before that
+    assert [record.step for record in late.window] == list(range(23, 120 + AROUND + 1))
+
+
+def test_without_an_early_begin_the_window_is_even(tmp_path: Path) -> None:
+    write(tmp_path, [Alarm(120, "alarm", "test", "", 118, (117, 119))]).finish()
+    window = [record.step for record in open_case(tmp_path).window]
+    assert window == list(range(120 - AROUND, 120 + AROUND + 1))
+
+
+def test_a_notice_of_an_older_change_is_not_evidence_of_this_one(
+    tmp_path: Path, alarm: Build
+) -> None:
+    old = alarm(step=35, severity="watch")  # entropy, since step 30
+    firm = Alarm(90, "alarm", "test", "", 80, (78, 82))
+    write(tmp_path / "old", [old, firm]).finish()
+    assert open_case(tmp_path / "old").order == []
+    same = Alarm(36, "alarm", "test", "", 30, (29, 31))
+    write(tmp_path / "same", [old, same]).finish()
+    assert [part.signal for part in open_case(tmp_path / "same").order] == ["policy/entropy"]
+
+
+def test_samples_come_from_before_at_and_after_the_alarm(tmp_path: Path, alarm: Build) -> None:
+    writer = write(tmp_path, [alarm(step=40)])  # the change began between 28 and 33
+    for step in (10, 20, 30, 38, 50, 60):
+        writer.sample(step, [{"response": f"at {step}"}])
+    writer.finish()
+    with (tmp_path / "samples.jsonl").open("ab") as file:
+        file.write(b'{"step": 70, "sam\n{"step": 15, "samples": 3}\n\xff\xfe\n')
+    shown = [(when, sample.step) for when, sample in open_case(tmp_path).samples]
+    assert shown == [("before", 20), ("at", 38), ("after", 50)]
+
+
+def test_any_log_that_replay_reads_can_be_reported(tmp_path: Path) -> None:
+    log = tmp_path / "train.log"
+    log.write_text("".join(
+        f"step:{step} - actor/entropy:{2 - step / 50:.3f} - critic/score/mean:{step / 40:.3f}\n"
+        for step in range(1, 31)
+    ))  # fmt: skip
+    case = open_case(log)
+    assert (case.framework, len(case.records), case.meta) == ("verl", 30, {})
+    assert case.alarm is None
+
+
+def test_of_several_runs_in_a_log_the_one_with_the_worst_alarm_is_told(tmp_path: Path) -> None:
+    demo = DATA / "demo"
+    log = tmp_path / "records.jsonl"
+    with log.open("wb") as file:
+        for name in ("collapse", "healthy"):
+            lines = (demo / name / "records.jsonl").read_bytes().splitlines(keepends=True)
+            note = b'"notes": {"event/new_run": "%s"}, "values"' % name.encode()
+            file.writelines([lines[0].replace(b'"values"', note), *lines[1:]])
+    case = open_case(log)
+    assert (case.part, case.parts, len(case.records)) == ("collapse", 2, 180)
+
+
+def test_a_run_without_a_record_says_so(tmp_path: Path) -> None:
+    RunWriter(tmp_path / "empty").finish()
+    with pytest.raises(ValueError, match="holds no records yet"):
+        open_case(tmp_path / "empty")
+
+
+def test_a_resumed_run_is_shown_with_all_its_attempts(tmp_path: Path, alarm: Build) -> None:
+    shutil.copytree(DATA / "demo" / "healthy", tmp_path / "run")
+    writer = RunWriter(tmp_path / "run")
+    writer.append(Record(100, values={"reward/mean": 0.5}, notes={"event/restart": "again"}))
+    writer.finish()
+    case = open_case(tmp_path / "run")
+    assert case.restarts == [100]
+    assert len(case.records) == 181

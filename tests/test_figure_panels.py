@@ -1,0 +1,38 @@
+"""What a panel draws of a long, a resumed and a strangely named series."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+
+from collapse_lab.figure import draw, draw_small
+from collapse_lab.records import Record
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def path_of(svg: str) -> str:
+    (path,) = ET.fromstring(svg).iter(f"{SVG}path")
+    return path.attrib["d"]
+
+
+def test_a_spike_outlives_the_thinning_of_a_long_series() -> None:
+    records = [Record(step, values={"a": 0.0}) for step in range(100_000)]
+    records[54_321] = Record(54_321, values={"a": 1.0})
+    path = path_of(draw_small("a", records, None, None))
+    rows = {row for _, row in re.findall(r"[ML](\S+) (\S+)", path)}
+    assert rows == {"50.0", "6.0"}  # zero at the bottom of 56 pixels, one at the top
+    assert path.count("L") < 4 * 260
+
+
+def test_the_pen_is_lifted_where_the_run_was_resumed() -> None:
+    steps = [1, 2, 3, 4, 2, 3, 4, 5]
+    records = [Record(step, values={"a": float(step)}) for step in steps]
+    assert path_of(draw(records, None, names=["a"])).count("M") == 2
+
+
+def test_a_name_with_control_characters_is_still_xml() -> None:
+    name = "a\x00\x1b<b>&" + "x" * 10**5
+    svg = draw([Record(1, values={name: 1.0}), Record(2, values={name: 2.0})], None, names=[name])
+    text = "".join(ET.fromstring(svg).itertext())
+    assert "a␀␛<b>&xxx" in text and len(svg) < 5000
