@@ -28,7 +28,7 @@ from torch import Tensor
 from collapse_lab.probes.gradients import Gradients
 from collapse_lab.probes.measure import parts_of
 from collapse_lab.probes.parts import LargestMean, Parts
-from collapse_lab.probes.ratios import gate, k3, quadrants, ratios
+from collapse_lab.probes.ratios import gate, quadrants, ratios
 from collapse_lab.probes.reduction import merged, read, reduced
 from collapse_lab.probes.tensors import StepTensors, concat
 from collapse_lab.records import Record
@@ -155,12 +155,12 @@ class Observer:
         last = concat([tensors for mini, tensors in self._batches if mini == last_mini])
         parts, parts_of_last = parts_of(whole), parts_of(last, OF_LAST)
         parts |= {f"{name}_last": parts_of_last[name] for name in LAST if name in parts_of_last}
-        if whole.log_ratio_N is not None:
+        if whole.old_k3_N is not None:
             minis_B = [
                 torch.full_like(t.mask[:, 0], mini, dtype=torch.int64) for mini, t in self._batches
             ]
             mini_N = torch.cat(minis_B)[whole.row_N]
-            parts["kl/old_max"] = LargestMean.of(k3(whole.log_ratio_N), mini_N, last_mini + 1)
+            parts["kl/old_max"] = LargestMean.of(whole.old_k3_N, mini_N, last_mini + 1)
         return parts
 
     def _rank(self) -> int:

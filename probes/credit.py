@@ -65,10 +65,7 @@ def filtering(*, tries: int, sampled_groups: int, kept_groups: int, filler_group
 def _first_rows(tensors: StepTensors) -> Tensor:
     """Row numbers, one for each trajectory."""
     rows_B = tensors.mask.new_ones(len(tensors.mask)).nonzero()[:, 0]
-    if tensors.trajectory is None:
+    if tensors.episodes is None:
         return rows_B
-    ids = [tensors.trajectory] if tensors.group is None else [tensors.group, tensors.trajectory]
-    trajectory_B, count = compact(*ids)
-    return rows_B.new_empty(count).scatter_reduce(
-        0, trajectory_B, rows_B, "amin", include_self=False
-    )
+    episode_B, count = tensors.episodes
+    return rows_B.new_empty(count).scatter_reduce(0, episode_B, rows_B, "amin", include_self=False)

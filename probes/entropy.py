@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import torch
+
 from collapse_lab.probes.parts import Histogram, Mean, Parts
 from collapse_lab.probes.tensors import StepTensors
 
 SURE = 0.05
 """Entropy in nats below which a token is near-deterministic: a top probability of about 0.99."""
-TURNS = {"0": (0, 1), "1": (1, 2), "2": (2, 4), "4": (4, 8), "8": (8, 1 << 62)}
-"""Name of a range of turns, by its first, and the range."""
+TURNS = (0, 1, 2, 4, 8)
+"""First turns of the ranges of turns that are told apart; they name them."""
 
 
 def entropy(tensors: StepTensors) -> Parts:
@@ -22,9 +24,10 @@ def entropy(tensors: StepTensors) -> Parts:
         "policy/token_entropy": Histogram.of("policy/token_entropy", entropy_N),
     }
     if tensors.turn is not None:
-        turn_N = tensors.turn[tensors.row_N]
-        for name, (first, end) in TURNS.items():
-            here_N = (turn_N >= first) & (turn_N < end)
+        firsts = torch.tensor(TURNS, device=tensors.turn.device)
+        range_N = torch.bucketize(tensors.turn, firsts, right=True)[tensors.row_N]
+        for number, first in enumerate(TURNS, start=1):
+            here_N = range_N == number
             total = entropy_N.where(here_N, 0.0).sum()
-            parts[f"policy/entropy_turn_{name}"] = Mean.ratio(total, here_N.sum())
+            parts[f"policy/entropy_turn_{first}"] = Mean(total, here_N.count_nonzero().double())
     return parts

@@ -8,7 +8,7 @@ from collapse_lab.probes.credit import advantages, anchors, rewards
 from collapse_lab.probes.entropy import entropy
 from collapse_lab.probes.mismatch import mismatch
 from collapse_lab.probes.parts import Parts
-from collapse_lab.probes.ratios import gate, quadrants, ratios, reference
+from collapse_lab.probes.ratios import gate, quadrants, ratios, reference, spread
 from collapse_lab.probes.reduction import read, reduced
 from collapse_lab.probes.tensors import StepTensors
 from collapse_lab.probes.texts import lengths, repetition, validity
@@ -18,6 +18,7 @@ Probe = Callable[[StepTensors], Parts]
 
 PROBES: dict[str, Probe] = {
     "ratios": ratios,
+    "spread": spread,
     "reference": reference,
     "quadrants": quadrants,
     "gate": gate,

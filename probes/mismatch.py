@@ -25,9 +25,10 @@ def mismatch(tensors: StepTensors) -> Parts:
 
     `extreme_frac` is F(2) of Routing Replay (2510.11370): the share with r or 1/r above 2.
     """
-    if tensors.sampler_logp is None or tensors.old_logp is None:
+    trainer_N = tensors.old_logp_N
+    if tensors.sampler_logp is None or trainer_N is None:
         return {}
-    trainer_N, sampler_N = tensors.tokens(tensors.old_logp), tensors.tokens(tensors.sampler_logp)
+    sampler_N = tensors.tokens(tensors.sampler_logp)
     log_r_N = trainer_N - sampler_N
     r_N = log_r_N.exp()
     p_N, q_N = trainer_N.exp(), sampler_N.exp()

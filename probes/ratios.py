@@ -26,31 +26,39 @@ SEQUENCE_MASK_DELTA = 3e-3
 
 
 def ratios(tensors: StepTensors) -> Parts:
-    """Spread and tail of the ratio, by token and by sequence."""
+    """Size and tail of the ratio, by token and by sequence."""
+    log_w_N, w_N, log_W_B = tensors.log_ratio_N, tensors.ratio_N, tensors.sequence_log_ratio_B
+    k3_N = tensors.old_k3_N
+    if log_w_N is None or w_N is None or log_W_B is None or k3_N is None:
+        return {}
+    return {
+        "ratio/max": Largest.of(w_N),
+        "ratio/m2": Mean.of(log_w_N.square()),
+        "ratio/ess_frac": EffectiveSize.of(log_w_N),
+        "ratio/khat": Tail.of(log_w_N),
+        "ratio/sequence_ess_frac": EffectiveSize.of(log_W_B),
+        "kl/old": Mean.of(k3_N),
+    }
+
+
+def spread(tensors: StepTensors) -> Parts:
+    """What else there is to the distribution of the ratio; not recorded by mini-batch."""
     log_w_N, w_N, log_W_B = tensors.log_ratio_N, tensors.ratio_N, tensors.sequence_log_ratio_B
     if log_w_N is None or w_N is None or log_W_B is None:
         return {}
     return {
         "ratio/mean": Mean.of(w_N),
-        "ratio/max": Largest.of(w_N),
         "ratio/min": Smallest.of(w_N),
-        "ratio/m2": Mean.of(log_w_N.square()),
         "ratio/chi2": Mean.of(w_N.square() - 1),
-        "ratio/ess_frac": EffectiveSize.of(log_w_N),
-        "ratio/khat": Tail.of(log_w_N),
         "ratio/log": Histogram.of("ratio/log", log_w_N),
-        "ratio/sequence_ess_frac": EffectiveSize.of(log_W_B),
         "ratio/sequence_khat": Tail.of(log_W_B),
         "ratio/sequence_log": Histogram.of("ratio/sequence_log", log_W_B),
-        "kl/old": Mean.of(k3(log_w_N)),
     }
 
 
 def reference(tensors: StepTensors) -> Parts:
     """k3 estimate of KL(policy || reference), from tokens of (about) the policy."""
-    if tensors.logp is None or tensors.ref_logp is None:
-        return {}
-    return {"kl/ref": Mean.of(k3(tensors.tokens(tensors.ref_logp) - tensors.tokens(tensors.logp)))}
+    return {} if tensors.ref_k3_N is None else {"kl/ref": Mean.of(tensors.ref_k3_N)}
 
 
 def quadrants(tensors: StepTensors) -> Parts:
@@ -62,11 +70,10 @@ def quadrants(tensors: StepTensors) -> Parts:
     that its sequence mask would drop.
     """
     log_w_N, w_N, log_W_B = tensors.log_ratio_N, tensors.ratio_N, tensors.sequence_log_ratio_B
-    adv_N, logp = tensors.adv_N, tensors.logp
-    if log_w_N is None or w_N is None or log_W_B is None or adv_N is None or logp is None:
+    adv_N, logp_N = tensors.adv_N, tensors.logp_N
+    if log_w_N is None or w_N is None or log_W_B is None or adv_N is None or logp_N is None:
         return {}
     below, above = tensors.band
-    logp_N = tensors.tokens(logp)
     drift_B = -log_W_B / tensors.length_B[tensors.length_B > 0]
     parts: Parts = {
         "ratio/out_low_frac": Mean.of((adv_N < 0) & (w_N < 1 - below)),
@@ -76,11 +83,11 @@ def quadrants(tensors: StepTensors) -> Parts:
         ),
         "policy/logp_advantage_cov": Covariance.of(logp_N, adv_N),
     }
-    divergences = {"old": k3(log_w_N)}
-    if tensors.ref_logp is not None:
-        divergences["ref"] = k3(tensors.tokens(tensors.ref_logp) - logp_N)
+    divergences = {"old": tensors.old_k3_N, "ref": tensors.ref_k3_N}
     corner_N = (3 * torch.sign(adv_N) + torch.sign(log_w_N) + 4).nan_to_num(4).long()
     for other, k3_N in divergences.items():
+        if k3_N is None:
+            continue
         corners = k3_N.new_zeros(9).index_add(0, corner_N, k3_N)
         whole = corners.sum()
         for name, corner in CORNERS.items():
@@ -106,8 +113,10 @@ def gate(tensors: StepTensors) -> Parts:
     counts_N = adv_N != 0
     shut_N = counts_N & (slope_N == 0)
 
+    count = counts_N.count_nonzero().double()
+
     def share(which_N: Tensor) -> Mean:
-        return Mean.ratio(which_N.sum(), counts_N.sum())
+        return Mean(which_N.count_nonzero().double(), count)
 
     return {
         "ratio/clip_gate": Mean(
@@ -117,8 +126,3 @@ def gate(tensors: StepTensors) -> Parts:
         "ratio/clip_frac_low": share(shut_N & (log_w_N < 0)),
         "ratio/clip_frac_high": share(shut_N & (log_w_N > 0)),
     }
-
-
-def k3(log_ratio_N: Tensor) -> Tensor:
-    """r - 1 - log r >= 0, with mean KL(p || q) over samples of p for r = q / p."""
-    return log_ratio_N.expm1() - log_ratio_N

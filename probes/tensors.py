@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from collapse_lab.probes.segments import compact
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class StepTensors:
@@ -67,8 +69,8 @@ class StepTensors:
 
     def tensors(self) -> list[tuple[str, Tensor]]:
         """Name and tensor of every field that is known."""
-        named = ((field.name, getattr(self, field.name)) for field in fields(self))
-        return [(name, value) for name, value in named if isinstance(value, Tensor)]
+        known = self.__dict__
+        return [(name, known[name]) for name in FIELDS if isinstance(known[name], Tensor)]
 
     def tokens(self, values_BT: Tensor) -> Tensor:
         """The values where the mask is True, in float64 and without gradient; N of them."""
@@ -88,11 +90,40 @@ class StepTensors:
         return self.mask.sum(1)
 
     @cached_property
+    def episodes(self) -> tuple[Tensor, int] | None:
+        """The number of each row's episode, from 0, and how many there are."""
+        if self.trajectory is None:
+            return None
+        if self.group is None:
+            return compact(self.trajectory)
+        return compact(self.group, self.trajectory)
+
+    @cached_property
+    def logp_N(self) -> Tensor | None:
+        return None if self.logp is None else self.tokens(self.logp)
+
+    @cached_property
+    def old_logp_N(self) -> Tensor | None:
+        return None if self.old_logp is None else self.tokens(self.old_logp)
+
+    @cached_property
+    def old_k3_N(self) -> Tensor | None:
+        """Estimates KL(old || new)."""
+        return None if self.log_ratio_N is None else k3(self.log_ratio_N)
+
+    @cached_property
+    def ref_k3_N(self) -> Tensor | None:
+        """Estimates KL(new || reference), on tokens of (about) the new policy."""
+        if self.ref_logp is None or self.logp_N is None:
+            return None
+        return k3(self.tokens(self.ref_logp) - self.logp_N)
+
+    @cached_property
     def log_ratio_N(self) -> Tensor | None:
         """new - old."""
-        if self.logp is None or self.old_logp is None:
+        if self.logp_N is None or self.old_logp_N is None:
             return None
-        return self.tokens(self.logp) - self.tokens(self.old_logp)
+        return self.logp_N - self.old_logp_N
 
     @cached_property
     def ratio_N(self) -> Tensor | None:
@@ -120,6 +151,7 @@ class StepTensors:
         return self.mask.reshape(-1).nonzero()[:, 0]
 
 
+FIELDS = tuple(field.name for field in fields(StepTensors))
 PER_TOKEN = (
     "mask", "logp", "old_logp", "sampler_logp", "ref_logp", "entropy", "token_ids",
 )  # fmt: skip
@@ -133,11 +165,17 @@ def concat(parts: Sequence[StepTensors]) -> StepTensors:
     columns: dict[str, list[Tensor]] = {}
     for part in parts:
         for name, tensor in part.tensors():
-            wide = pad(tensor, (0, width - tensor.shape[1])) if tensor.ndim == 2 else tensor
-            columns.setdefault(name, []).append(wide)
+            if tensor.ndim == 2 and tensor.shape[1] < width:
+                tensor = pad(tensor, (0, width - tensor.shape[1]))
+            columns.setdefault(name, []).append(tensor)
     whole = {name: torch.cat(c) for name, c in columns.items() if len(c) == len(parts)}
     first = parts[0]
     return StepTensors(**whole, clip=first.clip, band=first.band)  # pyright: ignore[reportArgumentType]
+
+
+def k3(log_ratio_N: Tensor) -> Tensor:
+    """r - 1 - log r >= 0, with mean KL(p || q) over samples of p for r = q / p."""
+    return log_ratio_N.expm1() - log_ratio_N
 
 
 def slopes(tensors: StepTensors) -> Tensor | None:
@@ -148,7 +186,7 @@ def slopes(tensors: StepTensors) -> Tensor | None:
     adv = tensors.advantage.detach().double()
     adv_BT = adv if adv.ndim == 2 else adv[:, None].expand(shape)
     log_ratio_BT = torch.zeros(shape, dtype=torch.float64, device=adv.device)
-    log_ratio_BT[tensors.mask] = tensors.log_ratio_N
+    log_ratio_BT.masked_scatter_(tensors.mask, tensors.log_ratio_N)
     with torch.enable_grad():
         leaf_BT = log_ratio_BT.requires_grad_()
         gain_BT = tensors.clip(leaf_BT, adv_BT, tensors.mask)

@@ -33,9 +33,8 @@ def lengths(tensors: StepTensors) -> Parts:
         parts["length/trunc_frac"] = Mean.of(tensors.truncated)
     if tensors.prompt_length is not None:
         parts["length/prompt_mean"] = Mean.of(tensors.prompt_length)
-    if tensors.trajectory is not None and tensors.group is not None:
-        episodes = compact(tensors.group, tensors.trajectory)[1]
-        parts["policy/turns_mean"] = Mean.ratio(len(length_B), episodes)
+    if tensors.group is not None and tensors.episodes is not None:
+        parts["policy/turns_mean"] = Mean.ratio(len(length_B), tensors.episodes[1])
     return parts
 
 
@@ -51,9 +50,8 @@ def repetition(tensors: StepTensors) -> Parts:
         again_B, grams_B = again_B[grams_B > 0], grams_B[grams_B > 0]
         parts["policy/repeated_gram_frac"] = Mean.ratio(again_B.sum(), grams_B.sum())
         parts["policy/repetition_frac"] = Mean.of(again_B >= LOOPING * grams_B)
-    if tensors.action is not None and tensors.trajectory is not None:
-        ids = (tensors.trajectory, tensors.action)
-        distinct = compact(*(ids if tensors.group is None else (tensors.group, *ids)))[1]
+    if tensors.action is not None and tensors.episodes is not None:
+        distinct = compact(tensors.episodes[0], tensors.action)[1]
         parts["policy/distinct_action_frac"] = Mean.ratio(distinct, len(tensors.action))
     return parts
 
