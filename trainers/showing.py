@@ -79,8 +79,8 @@ def transcripts(rollouts: Rollouts, task: type[Task], codec: Codec, episodes: in
         return [codec.decode(row[kept].tolist()) for row, kept in zip(ids, mask, strict=True)]
 
     texts: Texts = []
-    for group in range(episodes):
-        group_B = rollouts.group_B == rollouts.group_B.unique()[group]
+    for group in rollouts.group_B.unique()[:episodes]:
+        group_B = rollouts.group_B == group
         first = rollouts.trajectory_B[group_B].min()
         episode = rollouts.select(rollouts.trajectory_B == first)
         prompts = spoken(episode.prompt_ids_BP, episode.prompt_mask_BP)

