@@ -318,5 +318,5 @@ def test_smollm2_takes_three_steps_on_maths(tmp_path: Path, request: pytest.Fixt
         assert 0 < record.values["optim/grad_norm"] < 1e3
         assert 0.5 < record.values["ratio/max"] < 2
     # it has seen the form in its prompt, and sometimes keeps to it
-    assert sum(record.values["policy/valid_format_frac"] for record in records) > 0
+    assert min(record.values["policy/format_invalid_frac"] for record in records) < 1
     assert time.process_time() - began < 600
