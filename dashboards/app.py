@@ -23,12 +23,13 @@ from collapse_lab.dashboards.view import parse, run_link
 NEWS_MS = 3000
 
 
-def open_desk(root: Path | str, judge: bool = True) -> Desk:
-    """The runs of a folder, not yet listed. `judge`: find alarms of runs that nobody watched."""
+def open_desk(root: Path | str, judge: bool = True, reference: Path | str | None = None) -> Desk:
+    """The runs of a folder, not yet listed. `judge`: find alarms of runs that nobody watched.
+    `reference`: a folder of healthy runs that others are held against."""
     where, library = Root(root), Library()
-    return Desk(
-        where, Index(where, library, Judge() if judge else None, cache_file(where.folder)), library
-    )
+    index = Index(where, library, Judge() if judge else None, cache_file(where.folder))
+    healthy = open_desk(reference, judge=False) if reference else None
+    return Desk(where, index, library, healthy)
 
 
 def create_app(root: Path | str | Desk, token: str | None = None) -> Dash:

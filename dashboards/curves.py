@@ -79,25 +79,28 @@ def curve(x: Floats, column: Column, window: Window) -> Curve:
     x, values, present = x[:rows], column.values[:rows], column.present[:rows]
     first = max(int(np.searchsorted(x, window.low, "left")) - 1, 0)
     end = min(int(np.searchsorted(x, window.high, "right")) + 1, rows)
-    finite = present & np.isfinite(values)
-    smooth = _smoothed(values, finite, window.smoothing)
+    smooth = _smoothed(values[:end], present[:end], window.smoothing)
     inside = slice(first, end)
-    x, values, present, finite = x[inside], values[inside], present[inside], finite[inside]
-    at = np.flatnonzero(finite)
-    broken = present & ~finite
+    x, values, present = x[inside], values[inside], present[inside]
+    broken = present & ~np.isfinite(values)
     gaps = _gaps(x, present, live_end=end == rows)
-    picked = at[_extremes(x[at], values[at], window.points)]
-    lifts = _lifts(picked, broken, x, gaps)
+    everywhere = bool(present.all()) and not broken.any()
+    at = None if everywhere else np.flatnonzero(present & ~broken)
+    known_x, known = (x, values) if at is None else (x[at], values[at])
+    chosen = _extremes(known_x, known, window.points)
+    picked = chosen if at is None else at[chosen]
+    lifts = _lifts(picked, np.flatnonzero(broken), x, gaps)
+    odd, odd_x = values[broken], x[broken]
     return Curve(
         x=np.insert(x[picked], lifts, np.nan),
         y=np.insert(values[picked], lifts, np.nan),
         smooth=None if smooth is None else np.insert(smooth[inside][picked], lifts, np.nan),
-        nan=_thinned(x[present & np.isnan(values)]),
-        above=_thinned(x[present & (values == np.inf)]),
-        below=_thinned(x[present & (values == -np.inf)]),
+        nan=_thinned(odd_x[np.isnan(odd)]),
+        above=_thinned(odd_x[odd == np.inf]),
+        below=_thinned(odd_x[odd == -np.inf]),
         gaps=gaps,
-        span=(float(values[at].min()), float(values[at].max())) if len(at) else None,
-        last=float(values[present][-1]) if present.any() else None,
+        span=(float(known.min()), float(known.max())) if len(known) else None,
+        last=_last(values, present),
     )
 
 
@@ -113,39 +116,45 @@ def _extremes(x: Floats, y: Floats, points: int) -> NDArray[np.intp]:
     return np.union1d(picked, ends).astype(np.intp)
 
 
-def _smoothed(values: Floats, finite: NDArray[np.bool_], weight: float) -> Floats | None:
+def _smoothed(values: Floats, present: NDArray[np.bool_], weight: float) -> Floats | None:
     """Exponential mean of the finite values, from the run's first row on."""
     if not weight:
         return None
     import polars as pl
 
-    series = pl.Series(np.where(finite, values, 0.0)).set(~pl.Series(finite), None)
-    mean = series.ewm_mean(alpha=1 - weight, ignore_nulls=True)
+    finite = present & np.isfinite(values)
+    series = pl.Series(values)
+    if not finite.all():
+        series = series.set(pl.Series(~finite), None)
+    mean = series.ewm_mean(alpha=1 - weight, adjust=False, ignore_nulls=True)
     return mean.fill_null(float("nan")).to_numpy()
 
 
 def _lifts(
     picked: NDArray[np.intp],
-    broken: NDArray[np.bool_],
+    broken: NDArray[np.intp],
     x: Floats,
     gaps: list[tuple[float, float]],
 ) -> NDArray[np.intp]:
     """Before which of the picked points the pen lifts: something is broken or missing between."""
-    if len(picked) < 2:
-        return np.zeros(0, np.intp)
-    count = np.cumsum(broken)
-    lifted = np.diff(count[picked]) > 0
+    passed = np.searchsorted(broken, picked)
     if gaps:
-        starts = np.array([low for low, _ in gaps])
-        between = np.searchsorted(starts, x[picked[1:]], "left") > np.searchsorted(
-            starts, x[picked[:-1]], "left"
-        )
-        lifted |= between
-    return np.flatnonzero(lifted) + 1
+        passed = passed + np.searchsorted([low for low, _ in gaps], x[picked], "left")
+    return np.flatnonzero(np.diff(passed)) + 1
+
+
+def _last(values: Floats, present: NDArray[np.bool_]) -> float | None:
+    """The latest value, finite or not."""
+    for row in range(len(values) - 1, -1, -1):
+        if present[row]:
+            return float(values[row])
+    return None
 
 
 def _gaps(x: Floats, present: NDArray[np.bool_], live_end: bool) -> list[tuple[float, float]]:
     """Stretches where the signal has been logged before and is silent for longer than usual."""
+    if present.all():
+        return []
     at = np.flatnonzero(present)
     if len(at) < 3:
         return []

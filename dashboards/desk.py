@@ -20,6 +20,8 @@ class Desk:
     root: Root
     index: Index
     library: Library
+    reference: Desk | None = None
+    """Healthy runs to hold others against: a calibration corpus."""
 
     def folder(self, name: str) -> Path:
         """The run's folder, checked to lie in the root."""

@@ -57,7 +57,7 @@ def panel(
     """`evidence_span` is where this signal had left its course, in axis units. A `growing`
     panel's numbers are lists, which can be appended to."""
     colours = PALETTES[theme_of(theme)]
-    log = on_log_axis(signal, curve)
+    log = on_log_axis(signal, curve.span)
     smoothed = curve.smooth is not None
     xs = _listed(curve.x) if growing else packed(curve.x)
     line: dict[str, Any] = {
@@ -90,7 +90,7 @@ def panel(
             height=HEIGHT,
             shapes=_shapes(colours, shades, events, evidence, evidence_span, curve, log),
             xaxis={"range": list(x_range)} if x_range else {"autorange": True},
-            yaxis=_vertical(span, log, growing),
+            yaxis=vertical_axis(span, log, growing),
             yaxis2={"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True},
             hovermode="closest" if few else "x",
             dragmode="zoom",
@@ -112,10 +112,10 @@ def appended(
     return patch
 
 
-def on_log_axis(signal: str, curve: Curve) -> bool:
+def on_log_axis(signal: str, span: tuple[float, float] | None) -> bool:
     """Where the signal's own transform says so and no value forbids it."""
     known = SIGNALS.get(signal)
-    positive = curve.span is not None and curve.span[0] > 0
+    positive = span is not None and span[0] > 0
     return known is not None and known.transform == "log" and positive
 
 
@@ -208,7 +208,10 @@ def _extended(
     )
 
 
-def _vertical(span: tuple[float, float] | None, log: bool, growing: bool) -> dict[str, Any]:
+def vertical_axis(
+    span: tuple[float, float] | None, log: bool, growing: bool = False
+) -> dict[str, Any]:
+    """The y axis of values within `span`; one that may still grow finds its range itself."""
     if log and (span is None or span[1] < 4 * span[0]):
         return {"type": "log", "exponentformat": "none", "nticks": 4}
     if log and span is not None:

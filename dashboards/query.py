@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from collapse_lab.dashboards.summary import Summary
@@ -15,6 +15,7 @@ GROUPS = {"task": "Task", "algorithm": "Algorithm", "framework": "Framework", "s
 FIELDS = (
     "name", "state", "health", "framework", "algorithm", "task", "mechanism", "label", "title",
 )  # fmt: skip
+TEXTS: Callable[[Summary], tuple[str, ...]] = attrgetter(*FIELDS)
 WORST_FIRST = (*reversed(SEVERITIES), "quiet", "unjudged")
 
 
@@ -55,11 +56,33 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """`rows` for the grid, group headings among them; `runs` counts the runs that match."""
+class Heading:
+    """The row above a group's runs."""
 
-    rows: list[dict[str, Any]]
+    name: str
+    members: Sequence[Summary]
+    folded: bool
+
+    def shown(self) -> dict[str, Any]:
+        healths = Counter(row.health for row in self.members)
+        counts = [f"{healths[health]} {health}" for health in WORST_FIRST if healths[health]]
+        return {
+            "id": f"group {self.name}", "name": self.name, "group": True, "folded": self.folded,
+            "count": len(self.members), "mechanism": ", ".join(counts),
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """All rows of the table, group headings among them; `runs` counts the runs that match."""
+
+    rows: list[Summary | Heading]
     runs: int
+
+    def block(self, start: int, end: int, now: float) -> list[dict[str, Any]]:
+        """Some rows as the grid takes them."""
+        return [row.shown() if isinstance(row, Heading) else _shown(row, now)
+                for row in self.rows[start:end]]  # fmt: skip
 
 
 ONLY: dict[str, Callable[[Summary], bool]] = {
@@ -70,23 +93,24 @@ ONLY: dict[str, Callable[[Summary], bool]] = {
 }
 
 
-def answer(summaries: Iterable[Summary], query: Query, now: float) -> Answer:
+def answer(summaries: Iterable[Summary], query: Query) -> Answer:
     """What the table shows."""
     kept = [row for row in summaries if matches(row, query)]
-    kept.sort(key=lambda row: _key(row, query.sort), reverse=query.descending)
+    order = [_value(row, query.sort) for row in kept]
+    told = [(value, k) for k, value in enumerate(order) if value is not None]
+    told.sort(key=lambda pair: pair[0], reverse=query.descending)
     # rows without a value come last in either order
-    kept.sort(key=lambda row: _value(row, query.sort) is None)
+    silent = [k for k, value in enumerate(order) if value is None]
+    kept = [kept[k] for k in (*(k for _, k in told), *silent)]
     if query.group not in GROUPS:
-        return Answer([_shown(row, now) for row in kept], len(kept))
+        return Answer([*kept], len(kept))
     groups: dict[str, list[Summary]] = {}
     for row in kept:
         groups.setdefault(getattr(row, query.group) or "none", []).append(row)
-    rows: list[dict[str, Any]] = []
+    rows: list[Summary | Heading] = []
     for name, members in sorted(groups.items()):
         folded = name in query.closed
-        rows.append(_heading(name, members, folded))
-        if not folded:
-            rows += [_shown(row, now) for row in members]
+        rows += [Heading(name, members, folded), *(() if folded else members)]
     return Answer(rows, len(kept))
 
 
@@ -98,41 +122,19 @@ def matches(row: Summary, query: Query) -> bool:
         return False
     if not query.words:
         return True
-    text = "\n".join([str(getattr(row, field)) for field in FIELDS]).casefold()
+    text = "\n".join(TEXTS(row)).casefold()
     return all(word in text for word in query.words)
 
 
 def _value(row: Summary, field: str) -> Any:
-    value = getattr(row, field)
-    return None if value is None or value == "" or value == () else value
-
-
-def _key(row: Summary, field: str) -> Any:
-    value = _value(row, field)
+    """What a row is ordered by; None where it has nothing there."""
     if field == "health":
         return -WORST_FIRST.index(row.health)
-    if isinstance(value, str):
-        return value.casefold()
-    if isinstance(value, (int, float)):
-        return value
-    # of one type within a column: absent ones are moved to the end afterwards
-    return "" if isinstance(getattr(_EMPTY, field), str) else -math.inf
-
-
-_EMPTY = Summary("")
+    value = getattr(row, field)
+    if value is None or value == "" or value == ():
+        return None
+    return value.casefold() if isinstance(value, str) else value
 
 
 def _shown(row: Summary, now: float) -> dict[str, Any]:
-    shown = row.to_dict()
-    shown["id"] = row.name
-    shown["age"] = max(now - row.changed, 0.0)
-    return shown
-
-
-def _heading(name: str, members: Sequence[Summary], folded: bool) -> dict[str, Any]:
-    healths = Counter(row.health for row in members)
-    counts = ", ".join(f"{healths[health]} {health}" for health in WORST_FIRST if healths[health])
-    return {
-        "id": f"group {name}", "name": name, "group": True, "folded": folded,
-        "count": len(members), "mechanism": counts,
-    }  # fmt: skip
+    return row.to_dict() | {"id": row.name, "age": max(now - row.changed, 0.0)}

@@ -39,8 +39,8 @@ def _column(field: str, header: str, width: int, **more: Any) -> dict[str, Any]:
 
 COLUMNS = [
     _column("name", "Run", 210, pinned="left", cellRenderer="RunName"),
-    _column("state", "State", 100, cellRenderer="RunState"),
     _column("health", "Health", 122, cellRenderer="RunHealth"),
+    _column("state", "State", 100, cellRenderer="RunState"),
     _column("mechanism", "First alarm", 330, cellRenderer="FirstAlarm", flex=1, minWidth=230),
     _column("lead", "Lead", 72, type="rightAligned", cellRenderer="Lead",
             headerTooltip="Steps from the alarm to where half of the reward's gain was gone"),
@@ -146,8 +146,8 @@ def callbacks(app: App, desk: Desk) -> None:
         query = Query.of(view or {}, request)
         version = desk.index.version
         everything = desk.index.rows()
-        found = answer(everything, query, time.time())
-        part = found.rows[request["startRow"] : request["endRow"]]
+        found = answer(everything, query)
+        part = found.block(request["startRow"], request["endRow"], time.time())
         pending = desk.index.pending()
         count = (
             f"{found.runs:,} of {len(everything):,}"

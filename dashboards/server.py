@@ -18,6 +18,7 @@ def serve(
     port: int = 8050,
     ready: Callable[[str], object] = print,
     judge: bool = True,
+    reference: Path | None = None,
 ) -> None:
     """Serves until interrupted. `ready` gets the link, with its token when bound off loopback.
 
@@ -26,7 +27,7 @@ def serve(
     from werkzeug.serving import make_server
 
     token = None if access.is_loopback(host) else access.new_token()
-    desk = open_desk(root, judge)
+    desk = open_desk(root, judge, reference)
     app = create_app(desk, token)
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = make_server(host, port, app.server, threaded=True)

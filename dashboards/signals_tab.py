@@ -70,7 +70,10 @@ def layout(desk: Desk, name: str, view: View) -> Any:
             dcc.Store(id="signals-wanted"),
             dcc.Store(id="signals-cursor"),
             dcc.Interval(id="signals-tick", interval=LIVE_MS),
-            *(_section(title, names, alarms) for title, names in groups.items()),
+            _legend(),
+            html.Div(
+                [_section(title, names) for title, names in groups.items()], className="families"
+            ),
             html.P("No signal of this name.", className="muted none-found", hidden=True),
         ],
         id="signals",
@@ -100,13 +103,27 @@ def _family(name: str) -> str:
     return known.family if known else ""
 
 
-def _section(title: str, names: Sequence[str], alarms: Sequence[Alarm]) -> Any:
+def _legend() -> Any:
+    marks = {
+        "key-alarm": "alarm",
+        "key-watch": "notice",
+        "key-since": "the change began or is under way",
+        "key-band": "expected of a healthy step",
+        "key-event": "restart or learning rate set",
+        "key-missing": "not logged",
+        "key-nan": "NaN",
+        "key-inf": "infinite",
+    }
+    return html.Ul([html.Li(text, className=key) for key, text in marks.items()], className="keys")
+
+
+def _section(title: str, names: Sequence[str]) -> Any:
     return html.Section(
         [
             html.H2([title, html.Span(str(len(names)), className="count")]),
             html.Div([_panel(name) for name in names], className="panels"),
         ],
-        className="family",
+        className=f"family n{min(len(names), 3)}",
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -75,7 +75,7 @@ class Summary:
         return self
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> Summary:
@@ -110,7 +110,7 @@ def summarise(
     reward = next((name for name in REWARDS if name in columns.names), "")
     rows = columns.rows
     values = columns.read([reward])[reward].values[:rows] if reward else np.zeros(0)
-    label = _label(columns)
+    label = None if outlined.going else _label(columns)
     told = tell(alarms or ())
     worst = max((SEVERITIES.index(alarm.severity) for alarm in alarms or ()), default=None)
     quiet = "unjudged" if alarms is None else "quiet"

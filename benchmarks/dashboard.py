@@ -1,0 +1,261 @@
+"""What the app's server takes: 10,000 runs, a run of 10^6 steps x 30 signals, a live tick.
+
+    python -m benchmarks.dashboard [--runs 10000] [--steps 1000000] [--peers]
+
+`--peers` has TensorBoard and trackio load the same long run, where they can. Times are seconds of
+one process, by the clock and of CPU (which other work on the machine does not change); medians
+where the claim is about something that repeats.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from benchmarks.markdown import table_of
+
+SHOWN = 9
+"""Panels that a screen of 1440 x 900 asks for when a run is opened."""
+
+
+def seconds(work: Callable[[], Any], repeats: int = 5) -> list[str]:
+    """Medians of several calls, by the clock and of CPU."""
+    times: list[tuple[float, float]] = []
+    for _ in range(repeats):
+        began = time.perf_counter(), time.process_time()
+        work()
+        times.append((time.perf_counter() - began[0], time.process_time() - began[1]))
+    return [f"{statistics.median(column):.3f}" for column in zip(*times, strict=True)]
+
+
+def many_runs(root: Path, count: int) -> None:
+    """Finished runs of 200 steps; a tenth of them have an alarm."""
+    import polars as pl
+
+    random = np.random.default_rng(0)
+    frame = pl.DataFrame({"step": np.arange(200), "time": 1e9 + np.arange(200.0)}).with_columns(
+        pl.lit(0, pl.Int64).alias("attempt"), pl.Series("reward/mean", random.normal(size=200))
+    )
+    frame.write_parquet(root / "template.parquet")
+    template = (root / "template.parquet").read_bytes()
+    (root / "template.parquet").unlink()
+    evidence = [
+        {
+            "signal": "policy/entropy", "family": "policy", "since": 90, "observed": 0.1,
+            "expected": 0.4, "low": 0.3, "high": 0.5, "direction": "down", "score": 9.0,
+            "bad_steps": 5, "steps": 6,
+        }
+    ]  # fmt: skip
+    alarm = {
+        "step": 100, "severity": "alarm", "detector": "e-detector", "since": 90,
+        "message": "3 families of signals deviate together", "since_interval": [85, 95],
+        "evidence": evidence, "last_healthy_step": 84, "not_monitored": [], "notes": [],
+    }  # fmt: skip
+    algorithms = ("grpo", "gspo", "dapo", "sapo", "cispo")
+    for number in range(count):
+        folder = root / f"run-{number:05}"
+        folder.mkdir()
+        config = {"algorithm": algorithms[number % 5], "task": f"task-{number % 7}", "lr": 1e-6}
+        meta = {"state": "finished", "framework": "verl", "config": config, "planned_steps": 200}
+        (folder / "run.json").write_text(json.dumps(meta))
+        (folder / "records.parquet").write_bytes(template)
+        (folder / "alarms.jsonl").write_text(json.dumps(alarm) + "\n" if number % 10 == 0 else "")
+
+
+def long_run(folder: Path, steps: int) -> list[str]:
+    """A sealed run of 30 signals, with spikes, NaN and infinities."""
+    import polars as pl
+
+    from collapse_lab.signals import SIGNALS
+
+    names = [name for name in SIGNALS if name != "time/tokens"][:30]
+    random = np.random.default_rng(0)
+    columns: dict[str, Any] = {"step": np.arange(steps), "time": 1e9 + np.arange(float(steps))}
+    columns["attempt"] = np.zeros(steps, np.int64)
+    for name in names:
+        values = np.exp(random.normal(scale=0.1, size=steps).cumsum() / 1e2)
+        values[random.integers(0, steps, 5)] = (50.0, np.nan, np.inf, -np.inf, 80.0)
+        columns[name] = values
+    folder.mkdir()
+    pl.DataFrame(columns).write_parquet(folder / "records.parquet")
+    (folder / "run.json").write_text(json.dumps({"state": "finished", "config": {}}))
+    return names
+
+
+def listing(root: Path) -> list[list[str]]:
+    """The index: from nothing, from its cache, and what each view of the table costs."""
+    from collapse_lab.dashboards.app import open_desk
+    from collapse_lab.dashboards.query import Query, answer
+
+    desk = open_desk(root, judge=False)
+    first = seconds(desk.index.rows, 1)
+    summaries = seconds(desk.index.refresh, 1)
+    desk.index.save(least_seconds=0)
+    count = len(desk.index.rows())
+    kept = open_desk(root, judge=False)
+    again = seconds(kept.index.rows, 1)
+    rescan = seconds(kept.index.scan)
+    request = {"sortModel": [{"colId": "mechanism", "sort": "asc"}]}
+
+    def ask(**view: str) -> Callable[[], Any]:
+        return lambda: answer(kept.index.rows(), Query.of(view, request)).block(0, 100, 0.0)
+
+    return [
+        [f"{count:,} runs listed, no cache", *first],
+        ["their summaries made, in the background", *summaries],
+        ["listed from the cache", *again],
+        ["looked through for changes, in the background", *rescan],
+        ["sorted", *seconds(ask())],
+        ["filtered by words", *seconds(ask(q="grpo entropy"))],
+        ["filtered by field and grouped", *seconds(ask(q="health:alarm", group="task"))],
+    ]
+
+
+def opening(root: Path, steps: int) -> list[list[str]]:
+    """The long run: what the callbacks do, and their JSON."""
+    from dash._utils import to_json
+
+    from collapse_lab.dashboards.app import open_desk
+    from collapse_lab.dashboards.drawing import sheet
+
+    names = long_run(root / "long", steps)
+    kind = f"{steps:,} x {len(names)}"
+
+    def draw(desk: Any, signals: list[str], **view: str) -> int:
+        return len(to_json(sheet(desk, "long", view, "light", signals).figures) or "")
+
+    def cold(signals: list[str]) -> Callable[[], Any]:
+        return lambda: draw(open_desk(root, judge=False), signals)
+
+    desk = open_desk(root, judge=False)
+    size = draw(desk, names)
+    part = {"from": str(steps // 2), "to": str(steps // 2 + 5000)}
+    return [
+        [f"{kind}: opened, {SHOWN} panels on screen", *seconds(cold(names[:SHOWN]), 3)],
+        [f"{kind}: opened, all {len(names)} panels", *seconds(cold(names), 3)],
+        [f"zoom, {SHOWN} panels", *seconds(lambda: draw(desk, names[:SHOWN], **part))],
+        [f"smoothed, {SHOWN} panels", *seconds(lambda: draw(desk, names[:SHOWN], smooth='0.9'))],
+        ["sent for all panels, MB", f"{size / 1e6:.1f}", ""],
+        ["columns held, MB", f"{desk.library.nbytes / 1e6:.0f}", ""],
+    ]  # fmt: skip
+
+
+def living(root: Path) -> list[list[str]]:
+    """A tick of a live run with 10,000 records behind it and 20 new ones."""
+    from dash._utils import to_json
+
+    from collapse_lab.dashboards.app import open_desk
+    from collapse_lab.dashboards.drawing import growth, sheet
+    from collapse_lab.records import Record
+    from collapse_lab.signals import SIGNALS
+    from collapse_lab.store import RunWriter
+
+    names = list(SIGNALS)[:30]
+    random = np.random.default_rng(0)
+    writer = RunWriter(root / "live", {"framework": "trl"})
+
+    def write(first: int, count: int) -> None:
+        for step in range(first, first + count):
+            values = dict(zip(names, random.lognormal(size=len(names)).tolist(), strict=True))
+            writer.append(Record(step, time.time(), values))
+
+    write(0, 10_000)
+    desk = open_desk(root, judge=False)
+    desk.index.rows()
+    view = {"smooth": "0.6"}
+    cursor = sheet(desk, "live", view, "light", names[:SHOWN]).cursor
+    state: dict[str, Any] = {"cursor": cursor, "tick": 0}
+
+    def tick() -> None:
+        grown = growth(desk, "live", view, "light", names[:SHOWN], state["cursor"])
+        assert grown is not None and grown.cursor["rows"] == 10_000 + 20 * state["tick"]
+        to_json(grown.figures)
+        state["cursor"] = grown.cursor
+
+    ticks: list[list[str]] = []
+    for number in range(1, 21):
+        write(10_000 + 20 * (number - 1), 20)
+        state["tick"] = number
+        ticks.append(seconds(tick, 1))
+    writer.finish()
+    median = [f"{statistics.median(float(one[k]) for one in ticks):.3f}" for k in (0, 1)]
+    largest = [f"{max(float(one[k]) for one in ticks):.3f}" for k in (0, 1)]
+    return [["live tick, 20 new records, median", *median], ["live tick, largest", *largest]]
+
+
+def peers(root: Path) -> list[list[str]]:
+    """TensorBoard and trackio, loading what `opening` opens."""
+    import polars as pl
+
+    frame = pl.read_parquet(root / "long" / "records.parquet").drop("time", "attempt")
+    names = [name for name in frame.columns if name != "step"]
+    return [*_tensorboard(root, frame, names), *_trackio(root, frame, names)]
+
+
+def _tensorboard(root: Path, frame: Any, names: list[str]) -> list[list[str]]:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.compat.proto import event_pb2, summary_pb2
+    from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+    folder = root / "tensorboard"
+    event, summary = cast(Any, event_pb2).Event, cast(Any, summary_pb2).Summary
+    writer = EventFileWriter(str(folder), max_queue_size=10_000)
+    for row in frame.iter_rows(named=True):
+        step = row.pop("step")
+        parts = [summary.Value(tag=name, simple_value=value) for name, value in row.items()]
+        writer.add_event(event(step=step, wall_time=1e9 + step, summary=summary(value=parts)))
+    writer.close()
+    loaded = EventAccumulator(str(folder), size_guidance={"scalars": 1000})
+    took = seconds(loaded.Reload, 1)
+    values = [event.value for event in loaded.Scalars(names[0])]
+    spikes = sum(value in (50.0, 80.0) for value in values)
+    return [
+        ["TensorBoard's EventAccumulator, its 1,000 points a signal", *took],
+        ["of the 2 spikes of a signal it keeps", str(spikes), ""],
+    ]
+
+
+def _trackio(root: Path, frame: Any, names: list[str]) -> list[list[str]]:
+    os.environ["TRACKIO_DIR"] = str(root / "trackio")
+    from trackio.sqlite_storage import SQLiteStorage
+
+    part = frame.head(100_000)  # a million rows take it many minutes to store
+    rows = part.drop("step").to_dicts()
+    SQLiteStorage.bulk_log("bench", "long", rows, steps=part["step"].to_list())
+    took = seconds(lambda: SQLiteStorage.get_logs("bench", "long"), 1)
+    return [[f"trackio's get_logs, {len(rows):,} steps of it", *took]]
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--runs", type=int, default=10_000)
+    options.add_argument("--steps", type=int, default=1_000_000)
+    options.add_argument("--peers", action="store_true")
+    asked = options.parse_args()
+    lines: list[list[str]] = []
+    with tempfile.TemporaryDirectory() as many, tempfile.TemporaryDirectory() as few:
+        many_runs(Path(many), asked.runs)
+        lines += listing(Path(many))
+        lines += opening(Path(few), asked.steps)
+        lines += living(Path(few))
+        scale = 1 if sys.platform == "darwin" else 1024
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
+        lines.append(["largest resident size of all this, MB", f"{peak / 1e6:.0f}", ""])
+        if asked.peers:
+            lines += peers(Path(few))
+    print(table_of(("what", "seconds", "of CPU"), lines))
+
+
+if __name__ == "__main__":
+    main()

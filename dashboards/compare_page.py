@@ -1,0 +1,388 @@
+"""Runs against each other: overlaid, aligned, grouped, before the band of healthy runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from dash import ALL, ClientsideFunction, Input, Output, State, ctx, dcc, html, no_update
+from dash.exceptions import PreventUpdate
+
+from collapse_lab.dashboards import parts
+from collapse_lab.dashboards.comparing import (
+    MOST_HEALTHY,
+    Chosen,
+    available,
+    choose,
+    differing,
+    grouping,
+    panels,
+    reference_of,
+    shown_signals,
+    state,
+)
+from collapse_lab.dashboards.comparison import LEAST_HEALTHY, MOST_RUNS, names_of, quoted
+from collapse_lab.dashboards.desk import Desk
+from collapse_lab.dashboards.overlays import HEIGHT, look
+from collapse_lab.dashboards.page import App, Page
+from collapse_lab.dashboards.root import UnknownRun
+from collapse_lab.dashboards.style import PALETTES, theme_of
+from collapse_lab.dashboards.summary import Summary
+from collapse_lab.dashboards.view import View, control, remembered, run_link
+from collapse_lab.inert import inert
+from collapse_lab.signals import SIGNALS
+
+REFRESH_MS = 2500
+FOUND = 60
+"""Runs that the list offers at a time."""
+ALIGN = {"": "Step", "alarm": "First alarm", "onset": "Onset of the fall"}
+MOST_ROWS, MOST_VALUE = 80, 60
+
+
+def layout(desk: Desk, view: View) -> Any:
+    names = names_of(view)
+    if not names:
+        return _nothing_chosen(desk)
+    chosen = choose(desk, view)
+    if not chosen.runs:
+        raise parts.Notice(
+            "These runs are not here",
+            f"None of the {len(chosen.gone)} runs in this link lies in {desk.root.folder}.",
+            dcc.Link("All runs", href="/"),
+        )
+    signals = shown_signals(desk, chosen, view)
+    return html.Div(
+        [
+            html.Div(
+                [
+                    html.H1("Compare"),
+                    parts.chips("align", ALIGN, view, "Aligned at"),
+                    parts.chips("ref", _references(desk), view, "Healthy band"),
+                    parts.slider("smooth", view, "Smoothing", most=0.99, step=0.01),
+                    html.Button(
+                        "Whole runs", id="compare-whole", className="quiet-button",
+                        style={"display": "none"},
+                    ),
+                ],
+                className="toolbar slim",
+            ),
+            html.Div(
+                [
+                    _pick("runs", "Runs", _options(names), [quoted(name) for name in names],
+                          "Add a run"),
+                    _pick("signals", "Signals", _options(available(desk, chosen)),
+                          [quoted(name) for name in signals], "Add a signal"),
+                    _pick("group", "Group by", list(differing(desk, chosen)), view.get("group"),
+                          "A setting that differs"),
+                ],
+                className="compare-picks",
+            ),
+            remembered("from", view),
+            remembered("to", view),
+            dcc.Store(id="compare-state"),
+            dcc.Store(id="compare-signals", data=signals),
+            dcc.Interval(id="compare-tick", interval=REFRESH_MS),
+            html.Div(id="compare-runs"),
+            html.Div([_panel(name) for name in signals], id="compare-panels", className="panels"),
+            html.Section(id="compare-table", className="compare-table"),
+        ],
+        id="compare",
+        className="run-page compare",
+    )  # fmt: skip
+
+
+def _nothing_chosen(desk: Desk) -> Any:
+    latest = desk.index.rows()[:4]
+    link = "/compare?runs=" + "%2C".join(quoted(quoted(row.name)) for row in latest)
+    return parts.empty(
+        "Nothing to compare yet",
+        "Tick two or more runs in the table, then Compare.",
+        html.P(
+            [
+                dcc.Link("All runs", href="/"),
+                *([" or ", dcc.Link(f"the {len(latest)} latest", href=link)] if latest[1:] else []),
+            ]
+        ),
+    )
+
+
+def _references(desk: Desk) -> dict[str, str]:
+    corpus = {"corpus": "Reference runs"} if desk.reference else {}
+    return {"": "None", **corpus, "quiet": "Healthy runs here"}
+
+
+def _pick(name: str, title: str, options: Sequence[Any], value: Any, placeholder: str) -> Any:
+    """A list to choose from: a control of the view."""
+    return html.Div(
+        [
+            html.Label(title, className="label", htmlFor=f"compare-{name}-pick"),
+            dcc.Dropdown(
+                id=control(name),
+                options=options,
+                value=value,
+                multi=isinstance(value, list),
+                placeholder=placeholder,
+                clearable=name == "group",
+            ),
+        ],
+        className=f"pick pick-{name}",
+    )
+
+
+def _options(names: Sequence[str]) -> list[dict[str, str]]:
+    return [{"label": inert(name, 80), "value": quoted(name)} for name in names]
+
+
+def _panel(name: str) -> Any:
+    known = SIGNALS.get(name)
+    meaning = known.meaning if known else ""
+    return html.Figure(
+        [
+            html.Figcaption(
+                [
+                    html.Span(inert(name), className="signal"),
+                    html.Span(meaning, className="meaning", title=meaning),
+                ]
+            ),
+            dcc.Graph(
+                id={"type": "compare-panel", "signal": name},
+                figure={"data": [], "layout": {"height": HEIGHT}},
+                config={"displayModeBar": False, "responsive": True, "doubleClick": False},
+                style={"height": f"{HEIGHT}px"},
+            ),
+        ],
+        className="panel",
+        **parts.aria(label=f"{inert(name)}: {meaning}"),
+    )
+
+
+def _runs(desk: Desk, chosen: Chosen, view: View, theme: str | None) -> Any:
+    """The list of runs, which is the legend too; under their groups when they are grouped."""
+    members = grouping(desk, chosen, view)
+    notes: list[Any] = _notes(desk, chosen, view)
+    if members:
+        listed = [
+            html.Li(
+                [
+                    _swatch(rank, theme, wide=True),
+                    html.Strong(f"{view['group']} {inert(value, MOST_VALUE)}"),
+                    html.Span(f"{len(names)} run{'s' * (len(names) != 1)}", className="muted"),
+                    html.Span(
+                        [_link(chosen.runs[name]) for name in names], className="compare-members"
+                    ),
+                ]
+            )
+            for rank, (value, names) in enumerate(members.items())
+        ]
+    else:
+        listed = [
+            html.Li(
+                [
+                    _swatch(rank, theme),
+                    _link(summary),
+                    parts.badge(summary.health),
+                    html.Span(_when(summary), className="muted"),
+                    html.Button(
+                        "\u00d7",
+                        id={"type": "compare-drop", "run": summary.name},
+                        className="drop",
+                        title="Leave this run out",
+                        **parts.aria(label=f"Leave {inert(summary.name)} out"),
+                    ),
+                ],
+                className="" if summary.name in chosen.zero else "absent",
+            )
+            for rank, summary in enumerate(chosen.runs.values())
+        ]
+    return [html.Ul(listed, className="compare-runs"), *notes]
+
+
+def _link(summary: Summary) -> Any:
+    return dcc.Link(
+        inert(summary.name, MOST_VALUE), href=run_link(summary.name), className="run-link",
+        title=inert(summary.title or summary.name),
+    )  # fmt: skip
+
+
+def _swatch(rank: int, theme: str | None, wide: bool = False) -> Any:
+    colour, dash = look(rank, PALETTES[theme_of(theme)])
+    style = {"solid": "solid", "dash": "dashed", "dot": "dotted", "dashdot": "dashed"}[dash]
+    width = 4 if wide else 3
+    return html.Span(className="swatch", style={"borderTop": f"{width}px {style} {colour}"})
+
+
+def _when(summary: Summary) -> str:
+    if summary.alarm_step is None:
+        return ""
+    text = f"{summary.alarm_severity} at {summary.alarm_step}"
+    return text if summary.onset is None else f"{text}, fall began at {summary.onset}"
+
+
+def _notes(desk: Desk, chosen: Chosen, view: View) -> list[Any]:
+    """What a person would otherwise miss in the panels."""
+    said: list[str] = []
+    if chosen.gone:
+        said.append(f"No longer here: {', '.join(inert(name, 40) for name in chosen.gone[:5])}.")
+    if len(names_of(view)) > MOST_RUNS:
+        said.append(f"Only the first {MOST_RUNS} runs of the link are compared.")
+    if left := [name for name in chosen.runs if name not in chosen.zero]:
+        lacks = "alarm" if chosen.align == "alarm" else "fall of the reward"
+        names = ", ".join(inert(name, 40) for name in left[:5])
+        said.append(f"Without an {lacks}, so not drawn: {names}." if lacks == "alarm" else
+                    f"Without a {lacks}, so not drawn: {names}.")  # fmt: skip
+    if view.get("ref") in ("quiet", "corpus"):
+        said.append(_band_note(len(reference_of(desk, view, chosen)), chosen))
+    if grouping(desk, chosen, view):
+        said.append("Line: median of a group's runs. Area: from the lowest to the highest of them.")
+    return [html.P(" ".join(said), className="muted compare-notes")] if said else []
+
+
+def _band_note(count: int, chosen: Chosen) -> str:
+    if count < LEAST_HEALTHY:
+        return f"A healthy band needs {LEAST_HEALTHY} healthy runs of this task; there are {count}."
+    when = "at the same step" if chosen.align == "step" else "at any step"
+    most = " (the latest)" if count == MOST_HEALTHY else ""
+    return f"Green: where 90 % of the values of {count} healthy runs{most} lie {when}."
+
+
+def _table(desk: Desk, chosen: Chosen) -> Any:
+    """How the runs ended, and the settings that differ."""
+    runs = list(chosen.runs.values())
+    outcome = {
+        "steps": [f"{run.steps:,}" for run in runs],
+        "looking back": [run.label.replace("_", " ") or "\u2013" for run in runs],
+        "first alarm": [
+            f"{run.alarm_severity} at {run.alarm_step}" if run.alarm_step is not None else "\u2013"
+            for run in runs
+        ],
+        "fall began": [str(run.onset) if run.onset is not None else "\u2013" for run in runs],
+        "lead in steps": [f"{run.lead:+d}" if run.lead is not None else "\u2013" for run in runs],
+    }
+    settings = differing(desk, chosen)
+    more = len(settings) - MOST_ROWS
+    head = html.Tr([html.Th("", scope="col"), *(html.Th(_link(run), scope="col") for run in runs)])
+    return [
+        html.H2("How they ended, and which settings differ"),
+        html.Div(
+            html.Table(
+                [
+                    html.Thead(head),
+                    html.Tbody([_row(name, cells) for name, cells in outcome.items()]),
+                    html.Tbody(
+                        [_row(key, cells) for key, cells in list(settings.items())[:MOST_ROWS]],
+                        className="settings",
+                    ),
+                ]
+            ),
+            className="wide",
+            tabIndex="0",
+        ),
+        html.P(f"and {more} more settings.", className="muted") if more > 0 else None,
+        html.P("No setting differs.", className="muted") if not settings else None,
+    ]
+
+
+def _row(name: str, cells: Sequence[str]) -> Any:
+    usual = max(set(cells), key=list(cells).count)
+    return html.Tr(
+        [
+            html.Th(inert(name, MOST_VALUE), scope="row"),
+            *(
+                html.Td(inert(cell, MOST_VALUE), className="" if cell == usual else "other")
+                for cell in cells
+            ),
+        ]
+    )
+
+
+def callbacks(app: App, desk: Desk) -> None:
+    @app.callback(
+        Output("compare-runs", "children"),
+        Output("compare-table", "children"),
+        Output("compare-panels", "children"),
+        Output("compare-signals", "data"),
+        Output(control("group"), "options"),
+        Input("view", "data"),
+        Input("theme", "data"),
+        State("compare-signals", "data"),
+        State("location", "pathname"),
+        prevent_initial_call=True,
+    )
+    def describe(view: View | None, theme: str | None, shown: list[str], path: str) -> Any:
+        if path != PAGE.path or not names_of(view or {}):
+            raise PreventUpdate
+        chosen = choose(desk, view or {})
+        signals = shown_signals(desk, chosen, view or {})
+        fresh = ([_panel(name) for name in signals], signals) if signals != shown else None
+        keys = [{"label": inert(key, MOST_VALUE), "value": key} for key in differing(desk, chosen)]
+        return (
+            _runs(desk, chosen, view or {}, theme),
+            _table(desk, chosen),
+            *(fresh or (no_update, no_update)),
+            keys,
+        )
+
+    @app.callback(
+        Output({"type": "compare-panel", "signal": ALL}, "figure"),
+        Output("compare-state", "data"),
+        Input("view", "data"),
+        Input("theme", "data"),
+        Input("compare-signals", "data"),
+        Input("compare-tick", "n_intervals"),
+        State("compare-state", "data"),
+        State("location", "pathname"),
+        prevent_initial_call=True,
+    )
+    def draw(
+        view: View | None, theme: str | None, signals: list[str], ticks: int | None,
+        shown: list[Any] | None, path: str,
+    ) -> Any:  # fmt: skip
+        if path != PAGE.path or not names_of(view or {}):
+            raise PreventUpdate
+        try:
+            now = state(desk, choose(desk, view or {}))
+            if ctx.triggered_id == "compare-tick" and now == shown:
+                raise PreventUpdate
+            asked = [part["id"]["signal"] for part in ctx.outputs_list[0]]
+            figures = panels(desk, view or {}, theme, asked)
+        except UnknownRun:  # deleted between two looks: the next one leaves it out
+            raise PreventUpdate from None
+        return [figures[signal] for signal in asked], now
+
+    @app.callback(
+        Output(control("runs"), "options"),
+        Input(control("runs"), "search_value"),
+        Input(control("runs"), "value"),
+    )
+    def find(text: str | None, chosen: list[str] | None) -> Any:
+        names = names_of({"runs": ",".join(chosen or [])})
+        wanted = (text or "").casefold()
+        rows = (row.name for row in desk.index.rows() if wanted in row.name.casefold())
+        offered = [name for name, _ in zip(rows, range(FOUND), strict=False)]
+        return _options(list(dict.fromkeys((*names, *offered))))
+
+    @app.callback(
+        Output(control("runs"), "value"),
+        Input({"type": "compare-drop", "run": ALL}, "n_clicks"),
+        State(control("runs"), "value"),
+        prevent_initial_call=True,
+    )
+    def drop(clicks: list[int | None], chosen: list[str]) -> Any:
+        if not any(clicks) or ctx.triggered_id is None:
+            raise PreventUpdate
+        left = quoted(ctx.triggered_id["run"])
+        return [name for name in chosen if name != left]
+
+    app.clientside_callback(
+        ClientsideFunction("compare", "zoom"),
+        Output(control("from"), "value", allow_duplicate=True),
+        Output(control("to"), "value", allow_duplicate=True),
+        Output("compare-whole", "style"),
+        Input({"type": "compare-panel", "signal": ALL}, "relayoutData"),
+        Input("compare-whole", "n_clicks"),
+        Input("view", "data"),
+        prevent_initial_call=True,
+    )
+
+
+PAGE = Page("/compare", "Compare", layout, callbacks)
