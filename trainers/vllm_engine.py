@@ -10,7 +10,6 @@ Prompts that begin alike share their keys and values through vLLM's prefix cache
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Sequence
 from tempfile import TemporaryDirectory
@@ -30,8 +29,8 @@ if TYPE_CHECKING:
     from collapse_lab.trainers.pretrained import Pretrained
 
 PREFIX_BLOCK = 32
-"""Tokens that are cached together, the fewest that the kernel for processors can: prompts here
-are a few dozen words."""
+"""Tokens that are cached together: the fewest that the kernel for processors can, since prompts
+of small tasks are short."""
 NARROWEST_HEAD = 32
 """Of the same kernel."""
 SETTINGS = {
@@ -46,7 +45,10 @@ SETTINGS = {
 
 
 class VLLMEngine:
-    """Draws with vLLM. A response's chance is a seed of its own, taken from `generator`."""
+    """Draws with vLLM. A response's chance is a seed of its own, taken from `generator`.
+
+    One at a time in a process: an engine that goes takes vLLM's process groups with it.
+    """
 
     def __init__(
         self, policy: LanguageModel, generator: Generator, temperature: float = 1.0
@@ -59,6 +61,7 @@ class VLLMEngine:
 
     def synchronise(self) -> None:
         """Copies all weights, and forgets the keys and values that the old ones made."""
+        # with a head that is the embedding by its own name too: else vLLM would keep the old one
         weights = iter(_network(self.policy).state_dict().items())
         self.llm.collective_rpc("reload_weights", kwargs={"weights_iterator": weights})
         self.llm.reset_prefix_cache()
@@ -102,10 +105,7 @@ def _network(policy: LanguageModel) -> PreTrainedModel:
 
 def _started(network: PreTrainedModel) -> Any:
     """A vLLM engine for networks of this shape, its weights yet to come."""
-    config = copy.deepcopy(network.config)
-    config.architectures = [type(network).__name__]
-    # a tied head of vLLM's keeps its first weights for ever on a processor
-    config.tie_word_embeddings = False
+    config = network.config
     if config.hidden_size // config.num_attention_heads < NARROWEST_HEAD:
         raise ValueError(
             f"sampler=vllm needs heads at least {NARROWEST_HEAD} wide: set size.heads=2, say"
@@ -123,6 +123,7 @@ def _started(network: PreTrainedModel) -> Any:
         config.save_pretrained(folder)
         return LLM(
             folder,
+            hf_overrides={"architectures": [type(network).__name__]},
             skip_tokenizer_init=True,
             load_format="dummy",
             dtype="float32",

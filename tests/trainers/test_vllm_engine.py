@@ -9,14 +9,18 @@ from pathlib import Path
 
 import pytest
 import torch
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
 from torch import Generator, Tensor
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from collapse_lab.records import Record
 from collapse_lab.trainers.cloning import Cloning, clone
+from collapse_lab.trainers.language_model import LanguageModel
 from collapse_lab.trainers.loop import train
-from collapse_lab.trainers.policy import END_ID, Policy, Size, new_policy
+from collapse_lab.trainers.policy import END_ID, Policy, Size, left_padded, new_policy
+from collapse_lab.trainers.pretrained import Pretrained
 from collapse_lab.trainers.recipes import Recipe
-from collapse_lab.trainers.rollouts import Rollouts
 from collapse_lab.trainers.samplers import CachedEngine, Responses, play
 from collapse_lab.trainers.tasks.household import Household
 from collapse_lab.trainers.vllm_engine import VLLMEngine
@@ -56,18 +60,15 @@ def engine(started: VLLMEngine, policy: Policy) -> VLLMEngine:
 
 
 @pytest.fixture(scope="module")
-def rollouts(policy: Policy) -> Rollouts:
-    return play(Household, range(40), 4, CachedEngine(policy, Generator().manual_seed(0)))
-
-
-@pytest.fixture
-def prompts(rollouts: Rollouts) -> list[list[int]]:
+def prompts(policy: Policy) -> list[list[int]]:
+    """Of episodes that the policy plays."""
+    rollouts = play(Household, range(40), 4, CachedEngine(policy, Generator().manual_seed(0)))
     rows = zip(rollouts.prompt_ids_BP, rollouts.prompt_mask_BP, strict=True)
     return [ids[mask].tolist() for ids, mask in rows]
 
 
 @torch.no_grad()
-def changed(policy: Policy) -> None:
+def changed(policy: LanguageModel) -> None:
     """By a tenth, all weights: far more than a step of training does."""
     noise = Generator().manual_seed(1)
     for parameter in policy.parameters():
@@ -75,16 +76,16 @@ def changed(policy: Policy) -> None:
 
 
 @torch.no_grad()
-def gaps(policy: Policy, rollouts: Rollouts, drawn: Responses) -> Tensor:
+def gaps(policy: LanguageModel, prompts: list[list[int]], drawn: Responses) -> Tensor:
     """Between the policy's log-probs and the sampler's, of every token."""
-    logp, _ = policy.token_statistics(rollouts.prompt_ids_BP, rollouts.prompt_mask_BP, drawn.ids_BT)
+    logp, _ = policy.token_statistics(*left_padded(prompts), drawn.ids_BT)
     return (logp - drawn.logp_BT)[drawn.mask_BT].abs()
 
 
-def greedy_rows_equal(policy: Policy, engine: VLLMEngine, prompts: list[list[int]]) -> float:
+def greedy_rows_equal(engine: VLLMEngine, prompts: list[list[int]]) -> float:
     """Share of rows; at this temperature our own engine takes the likeliest too."""
     engine.temperature = 0.0
-    ours = CachedEngine(policy, Generator(), 1e-6).respond(prompts, Household.response_limit)
+    ours = CachedEngine(engine.policy, Generator(), 1e-6).respond(prompts, Household.response_limit)
     theirs = engine.respond(prompts, Household.response_limit)
     pairs = zip(ours.ids_BT, ours.mask_BT, theirs.ids_BT, theirs.mask_BT, strict=True)
     same = [torch.equal(a[a_mask], b[b_mask]) for a, a_mask, b, b_mask in pairs]
@@ -95,26 +96,36 @@ def test_greedy_tokens_are_the_policys_after_a_push_and_not_before(
     engine: VLLMEngine, prompts: list[list[int]]
 ):
     assert len(prompts) > 1000
-    assert isinstance(engine.policy, Policy)
-    assert greedy_rows_equal(engine.policy, engine, prompts) >= 0.99
+    assert greedy_rows_equal(engine, prompts) >= 0.99
     changed(engine.policy)
-    assert greedy_rows_equal(engine.policy, engine, prompts) < 0.9
+    assert greedy_rows_equal(engine, prompts) < 0.9
     engine.synchronise()
-    assert greedy_rows_equal(engine.policy, engine, prompts) >= 0.99
+    assert greedy_rows_equal(engine, prompts) >= 0.99
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.5])
 def test_log_probs_are_the_trainers_at_temperature_1_after_a_push_and_not_before(
-    engine: VLLMEngine, rollouts: Rollouts, prompts: list[list[int]], temperature: float
+    engine: VLLMEngine, prompts: list[list[int]], temperature: float
 ):
-    assert isinstance(engine.policy, Policy)
     engine.temperature = temperature
     changed(engine.policy)
     before = engine.respond(prompts, Household.response_limit)
-    assert gaps(engine.policy, rollouts, before).max() > 0.1
+    assert gaps(engine.policy, prompts, before).max() > 0.1
     engine.synchronise()
     after = engine.respond(prompts, Household.response_limit)
-    assert gaps(engine.policy, rollouts, after).max() < 1e-4
+    assert gaps(engine.policy, prompts, after).max() < 1e-4
+
+
+LONG = [[4 + (row + 7 * i) % 40 for i in range(40)] for row in range(8)]
+"""Prompts, each longer than what the prefix cache keeps together."""
+
+
+def test_a_push_forgets_the_prefixes_that_older_weights_read(engine: VLLMEngine):
+    engine.respond(LONG, limit=8)
+    changed(engine.policy)
+    engine.synchronise()
+    drawn = engine.respond(LONG, limit=8)
+    assert gaps(engine.policy, LONG, drawn).max() < 1e-4
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.5])
@@ -156,6 +167,36 @@ def test_equal_chance_draws_equal_responses(engine: VLLMEngine, prompts: list[li
     assert first != other
 
 
+def test_heads_too_narrow_for_its_kernel_are_refused_with_the_way_out():
+    with pytest.raises(ValueError, match=r"at least 32 wide: set size\.heads=2"):
+        VLLMEngine(new_policy(Household, Size(), 0), Generator())
+
+
+# There is one engine a process: those that start one more come last.
+
+
+def test_a_pretrained_policy_whose_head_is_its_embedding_is_pushed_whole():
+    config = LlamaConfig(
+        vocab_size=640,
+        hidden_size=128,
+        intermediate_size=96,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        tie_word_embeddings=True,
+        eos_token_id=1,
+    )
+    words = Tokenizer(WordLevel({f"<{i}>": i for i in range(640)}, unk_token="<0>"))
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, eos_token="<1>")
+    policy = Pretrained(LlamaForCausalLM(config), tokenizer)
+    engine = VLLMEngine(policy, Generator())
+    for parameter in policy.parameters():
+        torch.nn.init.normal_(parameter, std=0.2, generator=Generator().manual_seed(1))
+    engine.synchronise()
+    drawn = engine.respond(LONG, limit=8)
+    assert gaps(policy, LONG, drawn).max() < 1e-4
+
+
 def trained(cache: Path, lag: int) -> list[Record]:
     recipe = Recipe(
         task="household",
@@ -188,8 +229,3 @@ def test_training_stays_in_sync_and_a_stale_sampler_shows_at_once(tmp_path: Path
     for late, true in zip(stale[1:], fresh[1:], strict=True):
         for name in ("mismatch/absdiff_mean", "mismatch/absdiff_max"):
             assert late.values[name] > 100 * true.values[name]
-
-
-def test_heads_too_narrow_for_its_kernel_are_refused_with_the_way_out():
-    with pytest.raises(ValueError, match=r"at least 32 wide: set size\.heads=2"):
-        VLLMEngine(new_policy(Household, Size(), 0), Generator())
