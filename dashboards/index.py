@@ -303,10 +303,13 @@ def _meta(folder: Path) -> dict[str, Any]:
 
 
 def _fingerprint(folder: Path, follow: bool = False) -> Fingerprint | None:
-    """Size and time of each file, zeros for one that is not there; None when one is a link.
+    """Size and time of each file, zeros for one that is not there; None when one is a link,
+    or the folder, and `follow` does not say that links have been checked.
 
     Raises FileNotFoundError without a run.json.
     """
+    if not follow and os.path.islink(folder):
+        return None
     parts: list[tuple[int, int]] = []
     for file in READ:
         if file == SAMPLES:

@@ -129,7 +129,7 @@ def matches(row: Summary, query: Query) -> bool:
 def _value(row: Summary, field: str) -> Any:
     """What a row is ordered by; None where it has nothing there."""
     if field == "health":
-        return -WORST_FIRST.index(row.health)
+        return WORST_FIRST.index(row.health)
     value = getattr(row, field)
     if value is None or value == "" or value == ():
         return None

@@ -1,0 +1,116 @@
+"""Columns of open and sealed runs agree with `store.to_frame`, whatever the records were."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collapse_lab.dashboards.columns import Columns, Library, OpenColumns, SealedColumns
+from collapse_lab.records import Record
+from collapse_lab.store import SEALED, RunWriter, to_frame
+
+NUMBERS = st.floats(width=16, allow_nan=True, allow_infinity=True)
+RECORDS = st.lists(
+    st.builds(
+        Record,
+        step=st.integers(0, 12),
+        time=st.floats(0, 100),
+        values=st.dictionaries(st.sampled_from(["a", "b", "c"]), NUMBERS, max_size=3),
+    ),
+    max_size=25,
+)
+
+
+def shown(columns: Columns) -> dict[str, list[float | None]]:
+    """Every column as a list, None where nothing was logged."""
+    columns.refresh()
+    return {
+        name: [float(v) if p else None for v, p in zip(c.values, c.present, strict=True)]
+        for name, c in columns.read(columns.names).items()
+    }
+
+
+@given(RECORDS, st.integers(0, 25))
+def test_an_open_run_read_in_pieces_equals_its_frame(
+    tmp_path_factory: pytest.TempPathFactory, records: list[Record], cut: int
+) -> None:
+    folder = tmp_path_factory.mktemp("run") / "run"
+    writer = RunWriter(folder)
+    columns = OpenColumns(folder)
+    for record in records[:cut]:
+        writer.append(record)
+    columns.refresh()
+    for record in records[cut:]:
+        writer.append(record)
+    found = shown(columns)
+    frame = to_frame(records)
+    assert columns.steps.tolist() == frame["step"].to_list()
+    assert columns.attempts.tolist() == frame["attempt"].to_list()
+    for name in frame.columns[3:]:
+        np.testing.assert_equal(found[name], frame[name].to_list())
+
+
+@given(RECORDS)
+def test_a_sealed_run_equals_the_open_one(
+    tmp_path_factory: pytest.TempPathFactory, records: list[Record]
+) -> None:
+    folder = tmp_path_factory.mktemp("run") / "run"
+    writer = RunWriter(folder)
+    for record in records:
+        writer.append(record)
+    before = shown(OpenColumns(folder))
+    writer.finish()
+    after = shown(SealedColumns(folder / SEALED))
+    # a signal whose every value an overlapping attempt replaced is gone from the seal
+    kept = {name: values for name, values in before.items() if name in after}
+    np.testing.assert_equal(after, kept)
+
+
+def test_a_restart_rewrites_rows_and_says_so(tmp_path: Path) -> None:
+    writer = RunWriter(tmp_path / "run")
+    columns = OpenColumns(tmp_path / "run")
+    for step in range(4):
+        writer.append(Record(step, values={"a": step, "old": 1.0}))
+    columns.refresh()
+    version = columns.version
+    writer.append(Record(2, values={"a": 20.0}))
+    assert shown(columns) == {"a": [0, 1, 20, 3], "old": [1, 1, None, 1]}
+    assert columns.attempts.tolist() == [0, 0, 1, 0]
+    assert columns.version != version
+
+
+def test_only_the_columns_asked_for_are_read_and_the_longest_unused_go(tmp_path: Path) -> None:
+    writer = RunWriter(tmp_path / "run")
+    for step in range(1000):
+        writer.append(Record(step, values={"a": 1.0, "b": 2.0, "c": math.nan}))
+    writer.finish()
+    room_for_two = 1000 * (24 + 2 * 9)
+    library = Library(most_bytes=room_for_two)
+    for name in "abc":
+        library.columns(tmp_path / "run").read([name])
+    held = library.columns(tmp_path / "run")
+    assert library.nbytes <= room_for_two
+    assert math.isnan(held.read(["c"])["c"].values[0])
+
+
+def test_the_library_follows_a_run_into_its_seal_and_forgets_one_that_is_gone(
+    tmp_path: Path,
+) -> None:
+    library = Library()
+    writer = RunWriter(tmp_path / "run")
+    writer.append(Record(0, values={"a": 1.0}))
+    assert library.columns(tmp_path / "run").live
+    writer.append(Record(1, values={"a": 2.0}))
+    assert library.columns(tmp_path / "run").rows == 2
+    writer.finish()
+    assert not library.columns(tmp_path / "run").live
+    for path in (tmp_path / "run").iterdir():
+        path.unlink()
+    (tmp_path / "run").rmdir()
+    with pytest.raises(FileNotFoundError):
+        library.columns(tmp_path / "run")

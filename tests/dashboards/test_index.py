@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+from app_examples import alarm_at, collapsing, write_run
+
+from collapse_lab.dashboards.columns import Library
+from collapse_lab.dashboards.index import CACHE, Index, cache_file
+from collapse_lab.dashboards.judging import judge
+from collapse_lab.dashboards.root import Root
+from collapse_lab.dashboards.summary import Summary
+from collapse_lab.records import Record
+from collapse_lab.store import RECORDS, RunWriter
+
+
+def index_of(root: Path, **options: object) -> Index:
+    return Index(Root(root), Library(), cache=cache_file(root), **options)  # type: ignore[arg-type]
+
+
+def by_name(index: Index) -> dict[str, Summary]:
+    index.rows()
+    index.scan()
+    index.refresh()
+    return {row.name: row for row in index.rows()}
+
+
+def test_a_row_tells_state_setting_alarm_and_lead(tmp_path: Path) -> None:
+    config = {"algorithm": "grpo", "task": "household"}
+    write_run(
+        tmp_path / "one", collapsing(), [alarm_at(30, "watch"), alarm_at(38)], config=config,
+        framework="trl", planned_steps=60,
+    ).update_meta(state="finished")  # fmt: skip
+    row = by_name(index_of(tmp_path))["one"]
+    assert (row.state, row.framework, row.algorithm, row.task) == (
+        "finished", "trl", "grpo", "household",
+    )  # fmt: skip
+    assert (row.steps, row.last_step, row.planned, row.step_seconds) == (60, 59, 60, 1.0)
+    assert (row.health, row.alarms, row.alarm_step, row.alarm_severity) == ("alarm", 2, 38, "alarm")
+    assert row.mechanism == "policy/entropy down: 3 families of signals deviate together"
+    assert row.label == "collapse" and row.cross is not None
+    assert row.lead == row.cross - 38
+    assert len(row.spark) == 40 and row.spark[0] == 0.09063 and row.spark[-1] == 0.0
+
+
+def test_nested_settings_of_other_frameworks_are_found(tmp_path: Path) -> None:
+    config = {"algorithm": {"adv_estimator": "gae"}, "data": {"train_files": "gsm8k.parquet"}}
+    write_run(tmp_path / "one", config=config)
+    row = by_name(index_of(tmp_path))["one"]
+    assert (row.algorithm, row.task) == ("gae", "gsm8k.parquet")
+
+
+def test_what_is_no_run_or_broken_hides_no_other(tmp_path: Path) -> None:
+    write_run(tmp_path / "good")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "run.json").write_text("{ no json")
+    write_run(tmp_path / "torn")
+    (tmp_path / "torn" / "records.parquet").write_bytes(b"PAR1 not really")
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd" / "run.json").write_text('{"state": 7, "config": [1], "name": {"a": 1}}')
+    rows = by_name(index_of(tmp_path))
+    assert set(rows) == {"good", "broken", "torn", "odd"}
+    assert rows["good"].steps == 3
+    assert rows["torn"].mechanism.startswith("cannot be read")
+
+
+def test_a_link_out_of_the_root_is_not_listed(tmp_path: Path) -> None:
+    write_run(tmp_path / "outside")
+    write_run(tmp_path / "runs" / "one")
+    (tmp_path / "runs" / "link").symlink_to(tmp_path / "outside")
+    (tmp_path / "runs" / "one" / RECORDS).unlink()
+    write_run(tmp_path / "runs" / "two")
+    (tmp_path / "runs" / "two" / "alarms.jsonl").unlink()
+    (tmp_path / "runs" / "two" / "alarms.jsonl").symlink_to(tmp_path / "outside" / "alarms.jsonl")
+    assert set(by_name(index_of(tmp_path / "runs"))) == {"one"}
+
+
+def test_a_running_run_grows_and_a_silent_one_has_stalled(tmp_path: Path) -> None:
+    writer = write_run(tmp_path / "live", finish=False)
+    index = index_of(tmp_path)
+    assert by_name(index)["live"].state == "running"
+    writer.append(Record(3, 1003.0, {"reward/mean": 0.9}))
+    row = by_name(index)["live"]
+    assert (row.steps, row.spark[-1]) == (4, 0.9)
+    assert row.at(row.changed + 59).state == "running"
+    assert row.at(row.changed + 61).state == "stalled"
+
+
+def test_a_run_whose_writer_died_is_lost(tmp_path: Path) -> None:
+    writer = write_run(tmp_path / "one", finish=False)
+    meta = json.loads((tmp_path / "one" / "run.json").read_text())
+    (tmp_path / "one" / "run.json").write_text(json.dumps(meta | {"pid": 2**30}))
+    assert by_name(index_of(tmp_path))["one"].state == "lost"
+    del writer
+
+
+def test_a_new_alarm_of_a_running_run_is_news_once(tmp_path: Path) -> None:
+    writer = write_run(tmp_path / "live", alarms=[alarm_at(5)], finish=False)
+    index = index_of(tmp_path)
+    by_name(index)
+    before = len(index.news)
+    writer.alarm(alarm_at(9, "critical"))
+    by_name(index)
+    by_name(index)
+    assert [(item.run, item.alarm.step) for item in index.news[before:]] == [("live", 9)]
+
+
+def test_the_cache_is_used_while_files_are_as_they_were(tmp_path: Path) -> None:
+    write_run(tmp_path / "one", [0.5])
+    write_run(tmp_path / "two", [0.5])
+    first = index_of(tmp_path)
+    by_name(first)
+    first.save(least_seconds=0)
+    kept = json.loads((tmp_path / CACHE).read_text())
+    for run in kept["runs"].values():
+        run["summary"]["mechanism"] = "from the cache"
+    (tmp_path / CACHE).write_text(json.dumps(kept))
+    os.utime(tmp_path / "two" / "run.json")
+    rows = by_name(index_of(tmp_path))
+    assert rows["one"].mechanism == "from the cache"
+    assert rows["two"].mechanism == ""
+
+
+def test_without_its_cache_or_with_a_broken_one_nothing_is_lost(tmp_path: Path) -> None:
+    write_run(tmp_path / "one", alarms=[alarm_at(5)])
+    first = index_of(tmp_path)
+    rows = by_name(first)
+    first.save(least_seconds=0)
+    for text in ("", "{", "[1]", '{"format": 0}', '{"format": null, "runs": 3}'):
+        (tmp_path / CACHE).write_text(text)
+        assert by_name(index_of(tmp_path)) == rows
+    (tmp_path / CACHE).unlink()
+    assert by_name(index_of(tmp_path)) == rows
+
+
+def test_a_deleted_run_leaves_the_table(tmp_path: Path) -> None:
+    write_run(tmp_path / "one")
+    index = index_of(tmp_path)
+    assert set(by_name(index)) == {"one"}
+    shutil.rmtree(tmp_path / "one")
+    assert by_name(index) == {}
+
+
+def test_a_finished_run_that_nobody_watched_is_judged_here(tmp_path: Path) -> None:
+    rewards = [*(0.5 + 0.01 * (step % 3) for step in range(60)), float("nan"), float("nan")]
+    writer = RunWriter(tmp_path / "one")
+    for step, reward in enumerate(rewards):
+        values = {"reward/mean": 0.5, "loss/total": reward, "optim/grad_norm": 1.0}
+        writer.append(Record(step, float(step), values))
+    writer.finish()
+    index = index_of(tmp_path, judge=judge)
+    assert by_name(index)["one"].health == "unjudged"
+    assert index.judge_next()
+    row = by_name(index)["one"]
+    assert (row.health, row.alarm_step, row.judged_here) == ("critical", 60, True)
+    assert [alarm.detector for alarm in index.alarms("one")] == ["stuck", "non-finite"]
+    assert not index.judge_next()
+    index.save(least_seconds=0)
+    again = index_of(tmp_path, judge=judge)
+    assert by_name(again)["one"] == row and not again.judge_next()

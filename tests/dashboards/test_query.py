@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from collapse_lab.dashboards.query import Heading, Query, answer
+from collapse_lab.dashboards.summary import Summary
+
+ROWS = [
+    Summary("a", health="quiet", algorithm="grpo", task="put", lead=3, changed=1),
+    Summary("b", health="critical", algorithm="gspo", task="heat", state="running", changed=2),
+    Summary("c", health="alarm", algorithm="grpo", task="heat", mechanism="entropy down", lead=-2),
+]
+
+
+def names(view: dict[str, str], sort: str = "name", down: bool = False) -> list[str]:
+    order = {"sortModel": [{"colId": sort, "sort": "desc" if down else "asc"}]}
+    return [row.name for row in answer(ROWS, Query.of(view, order)).rows]
+
+
+def test_words_are_found_anywhere_and_all_of_them() -> None:
+    assert names({"q": "ENTROPY grpo"}) == ["c"]
+    assert names({"q": "entropy gspo"}) == []
+
+
+def test_a_field_is_asked_for_by_its_name() -> None:
+    assert names({"q": "algorithm:grpo task:heat"}) == ["c"]
+    assert names({"q": "nofield:grpo"}) == []
+
+
+def test_the_worst_come_first_and_rows_without_a_value_last() -> None:
+    assert names({}, "health", down=True) == ["a", "c", "b"]
+    assert names({}, "health") == ["b", "c", "a"]
+    assert names({}, "lead") == ["c", "a", "b"]
+    assert names({}, "lead", down=True) == ["a", "c", "b"]
+
+
+def test_a_column_that_does_not_exist_sorts_nothing() -> None:
+    assert names({}, "__class__", down=True) == ["b", "a", "c"]  # the newest first
+
+
+def test_groups_have_headings_and_fold() -> None:
+    found = answer(ROWS, Query.of({"group": "task", "closed": "heat"}, {}))
+    assert [row.name for row in found.rows] == ["heat", "put", "a"]
+    heading = found.rows[0]
+    assert isinstance(heading, Heading)
+    assert heading.shown()["mechanism"] == "1 critical, 1 alarm" and found.runs == 3
+
+
+def test_only_what_is_asked_for_is_shown() -> None:
+    assert names({"only": "alarmed"}) == ["b", "c"]
+    assert names({"only": "running"}) == ["b"]
