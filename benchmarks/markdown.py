@@ -1,32 +1,5 @@
-"""Numbers and tables as Markdown."""
+"""Numbers and tables as Markdown, the way `collapse-lab score` prints them."""
 
-from __future__ import annotations
+from collapse_lab.scoring.markdown import percent, plain, share, table_of
 
-import math
-from collections.abc import Iterable, Sequence
-
-from collapse_lab.scoring import Share
-
-
-def table_of(header: Sequence[str], lines: Iterable[Sequence[str]], numbers: bool = True) -> str:
-    """A Markdown table: names to the left, the other columns to the right when they are numbers."""
-    align = ["---", *("---:" if numbers else "---" for _ in header[1:])]
-    return "\n".join("| " + " | ".join(line) + " |" for line in (header, align, *lines))
-
-
-def percent(share: float, digits: int = 0) -> str:
-    """A share in percent; a dash for NaN."""
-    return "-" if math.isnan(share) else f"{100 * share:.{digits}f} %"
-
-
-def share(part: Share) -> str:
-    """`3/69, 4 % [1, 12]`: count, percent and Wilson interval; a dash of no runs."""
-    if not part.of:
-        return "-"
-    low, high = part.interval
-    return f"{part.hits}/{part.of}, {percent(part.value)} [{100 * low:.0f}, {100 * high:.0f}]"
-
-
-def plain(value: float, digits: int = 1) -> str:
-    """A number with at most so many digits after the point; a dash for NaN."""
-    return "-" if math.isnan(value) else f"{value:,.{digits}f}".removesuffix(".0")
+__all__ = ["percent", "plain", "share", "table_of"]

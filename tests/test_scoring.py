@@ -11,15 +11,18 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from collapse_lab import scoring
-from collapse_lab.scoring import ScoredRun, Share
+from collapse_lab.scoring import ScoredRun, Share, chance
+from collapse_lab.scoring.resampling import bootstrap, interval, leave_one_out
 
 
 def healthy(*alarms: int, length: int = 100) -> ScoredRun:
     return ScoredRun(range(length), alarms)
 
 
-def collapsed(at: int, *alarms: int, length: int = 100, every: int = 1) -> ScoredRun:
-    return ScoredRun(range(0, length * every, every), alarms, collapse=at)
+def collapsed(
+    at: int, *alarms: int, length: int = 100, every: int = 1, gradual: bool = False
+) -> ScoredRun:
+    return ScoredRun(range(0, length * every, every), alarms, collapse=at, gradual=gradual)
 
 
 def test_an_alarm_at_the_collapse_point_is_early_and_one_point_later_is_not():
@@ -162,3 +165,103 @@ def test_a_step_is_found_at_or_after_itself():
 def test_in_a_resumed_run_the_last_attempt_counts():
     assert scoring.point_of([1, 2, 3, 2, 3, 4], 3) == 4
     assert scoring.point_of([1, 2, 3, 2, 3, 4], 1) == 0
+
+
+def test_early_is_from_the_horizon_on_and_strictly_before_the_onset():
+    # a quarter of 40 is a horizon of 10
+    for alarm, caught in ((29, 0), (30, 1), (39, 1), (40, 0)):
+        assert scoring.early_recall([collapsed(40, alarm)]) == Share(caught, 1)
+    assert scoring.early_recall([collapsed(800, 699, length=900)]).hits == 0
+    assert scoring.early_recall([collapsed(800, 700, length=900)]).hits == 1
+
+
+def test_recall_by_ten_after_the_onset_keeps_the_horizon():
+    for alarm, caught in ((29, 0), (30, 1), (50, 1), (51, 0)):
+        assert scoring.late_recall([collapsed(40, alarm)]) == Share(caught, 1)
+
+
+def test_a_gradual_collapse_is_caught_by_any_earlier_alarm_and_has_no_lead():
+    run = collapsed(80, 3, gradual=True)
+    assert scoring.early_recall([run]) == Share(1, 1)
+    assert scoring.premature([run]) == Share(0, 1)
+    assert scoring.leads([run]).size == 0
+    assert math.isnan(scoring.expected_lead([run]))
+    assert math.isnan(scoring.false_alarms_per_thousand([run]))
+
+
+def test_a_premature_alarm_has_no_lead_within_the_horizon():
+    runs = [collapsed(40, 2), collapsed(40, 34)]
+    assert scoring.expected_lead(runs) == (38 + 6) / 2
+    assert scoring.expected_lead(runs, horizon=scoring.usual_horizon) == 3
+    assert scoring.early_leads(runs, least=1, horizon=scoring.usual_horizon) == (6, 6, 6)
+
+
+def test_quartiles_of_the_early_leads():
+    runs = [collapsed(80, 80 - lead) for lead in (2, 4, 6, 8, 10)]
+    assert scoring.early_leads(runs) == (4, 6, 8)
+
+
+def test_compute_lost_is_what_a_healthy_run_had_left():
+    assert scoring.compute_lost([healthy(24), healthy(), collapsed(50, 1)]) == 0.375
+    assert math.isnan(scoring.compute_lost([collapsed(50, 1)]))
+
+
+def test_always_is_premature_never_is_silent_and_the_clock_strikes_every_period():
+    runs = [healthy(length=300), collapsed(40)]
+    assert chance.never(healthy(3)).alarms == ()
+    assert scoring.premature([chance.always(run) for run in runs]) == Share(1, 1)
+    assert list(chance.periodic(runs[0]).alarms) == [99, 199, 299]
+    assert list(chance.periodic(healthy(length=99)).alarms) == []
+
+
+def test_delayed_alarms_score_worse_and_those_beyond_the_end_are_lost():
+    run = collapsed(40, 35, 95)
+    assert chance.delayed(run, 10).alarms == (45,)
+    assert scoring.early_recall([run]).hits > scoring.early_recall([chance.delayed(run, 10)]).hits
+
+
+def test_dealt_alarms_are_the_same_alarms_in_other_runs():
+    runs = [healthy(5), healthy(99), collapsed(8, length=50)]
+    deals = list(chance.dealt(runs, deals=60))
+    kept = {tuple(sorted(tuple(run.alarms) for run in deal)) for deal in deals}
+    assert kept == {((), (5,), (99,)), ((), (), (5,))}  # 99 is beyond the end of the short run
+
+
+def test_chance_recall_is_the_share_of_runs_that_alarm_in_the_window():
+    # two runs, one alarm in the window: dealt to the right one half of the time
+    runs = [collapsed(40, 35), healthy()]
+    mean, as_well = chance.by_chance(runs, lambda r: scoring.early_recall(r).value, deals=2000)
+    assert mean == pytest.approx(0.5, abs=0.04)
+    assert as_well == pytest.approx(0.5, abs=0.04)
+    silent = [collapsed(40), healthy()]
+    assert chance.by_chance(silent, lambda r: scoring.early_recall(r).value, 10) == (0, 1)
+
+
+def test_leave_one_out_never_lets_a_kind_straddle():
+    splits = list(leave_one_out(["grpo", "sapo", "grpo"]))
+    assert splits == [("grpo", [1], [0, 2]), ("sapo", [0, 2], [1])]
+    assert list(leave_one_out([])) == []
+
+
+def test_resampled_groups_are_wider_than_resampled_runs():
+    # ten groups that agree within: as many runs as hundred, as much to know as ten
+    values = np.repeat([0.0, 1.0] * 5, 10)[:, None]
+    together = [str(index // 10) for index in range(100)]
+    apart = [str(index) for index in range(100)]
+    low, high = interval(bootstrap(values, together)[:, 0])
+    assert (low, high) == (pytest.approx(0.2, abs=0.051), pytest.approx(0.8, abs=0.051))
+    low, high = interval(bootstrap(values, apart)[:, 0])
+    assert (low, high) == (pytest.approx(0.4, abs=0.03), pytest.approx(0.6, abs=0.03))
+
+
+def test_columns_are_resampled_together_so_that_differences_are_paired():
+    first = np.array([0.0, 1, 0, 1, 1])
+    means = bootstrap(np.stack([first, first - 0.25], axis=1), list("abcde"), repetitions=50)
+    np.testing.assert_allclose(means[:, 0] - means[:, 1], 0.25)
+
+
+def test_a_measure_of_no_runs_stays_nan_in_the_bootstrap():
+    means = bootstrap(np.array([[np.nan, 1.0]]), ["a"], repetitions=5)
+    assert np.isnan(means[:, 0]).all() and (means[:, 1] == 1).all()
+    assert all(math.isnan(bound) for bound in interval(means[:, 0]))
+    assert np.isnan(bootstrap(np.empty((0, 1)), [], repetitions=3)).all()

@@ -46,3 +46,17 @@ class Detector(Protocol):
     name: ClassVar[str]
 
     def update(self, step: Step) -> Finding | None: ...
+
+
+class Scored(Detector, Protocol):
+    """A detector that speaks when one number reaches a limit, so that it can be calibrated.
+
+    `score` after an update is how much of the shipped limit has been reached: 1 is that limit,
+    and the score itself does not depend on where the limit is until it has been reached. `limit`
+    is in the same units, None for the shipped one.
+    """
+
+    limit: float | None
+
+    @property
+    def score(self) -> float: ...

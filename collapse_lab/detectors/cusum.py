@@ -19,17 +19,19 @@ class CusumWatch:
     """Speaks once an excursion, and again when it has fallen back and returned."""
 
     name: ClassVar[str] = "cusum"
+    limit: float | None = None
+    score: float = 0.0
     _speaking: bool = False
 
     def update(self, step: Step) -> Finding | None:
         evidence = step.excursions.evidence(least=LIMIT_TWO / 2)
         strongest = evidence[0].score if evidence else 0.0
         second = max((p.score for p in evidence if p.family != evidence[0].family), default=0.0)
-        crossed = strongest >= LIMIT_ONE or (second >= LIMIT_TWO and strongest >= LIMIT_TWO)
+        self.score = 0.0 if step.excused else max(strongest / LIMIT_ONE, second / LIMIT_TWO)
         if self._speaking:
             self._speaking = strongest >= LIMIT_TWO / 2
             return None
-        if not crossed or step.excused:
+        if step.excused or self.score < (1.0 if self.limit is None else self.limit):
             return None
         self._speaking = True
         since = min(part.since for part in evidence)

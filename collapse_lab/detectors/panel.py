@@ -13,11 +13,12 @@ import math
 from collections import deque
 from dataclasses import dataclass, field
 
-from collapse_lab.detectors.base import Detector, Finding, Step
+from collapse_lab.detectors.base import Detector, Finding, Scored, Step
 from collapse_lab.detectors.cusum import CusumWatch
 from collapse_lab.detectors.edetector import EDetector
 from collapse_lab.detectors.excursions import Excursions
 from collapse_lab.detectors.frontend import EXCUSED_STEPS, FrontEnd
+from collapse_lab.detectors.limits import PREFIX, Limits
 from collapse_lab.detectors.prior import Prior, shipped
 from collapse_lab.detectors.reward_drop import REWARDS, RewardDrop
 from collapse_lab.detectors.rules import RULES
@@ -28,6 +29,8 @@ from collapse_lab.signals import SIGNALS
 DETECTORS: dict[str, type[Detector]] = {
     kind.name: kind for kind in (*RULES, CusumWatch, EDetector, RewardDrop)
 }
+SCORED: tuple[type[Scored], ...] = (CusumWatch, EDetector, RewardDrop)
+"""Those of them that can be calibrated."""
 LEADING_FAMILIES = tuple(dict.fromkeys(SIGNALS[name].family for name in SIGNALS if name in JUDGED))
 REMEMBERED_STEPS = 1024
 CONSTANT_FOR = 20
@@ -54,26 +57,33 @@ class Panel:
     """All detectors of `DETECTORS` behind one front end.
 
     `planned_steps`, when the run's length is known, makes the e-detector a little faster. `prior`
-    is the population's healthy spread, by default the one shipped with the package.
+    is the population's healthy spread, by default the one shipped with the package. `limits` are
+    calibrated ones; their scores were taken without a planned length, so it is not used.
     """
 
     planned_steps: int | None = None
     prior: Prior | None = None
+    limits: Limits | None = None
     _front: FrontEnd = field(init=False)
     _excursions: Excursions = field(default_factory=Excursions)
     _detectors: list[Detector] = field(init=False)
     _steps: deque[int] = field(default_factory=lambda: deque(maxlen=REMEMBERED_STEPS))
     _residuals: dict[str, float] = field(default_factory=dict[str, float])
     _same: dict[str, tuple[float, int]] = field(default_factory=dict[str, tuple[float, int]])
+    _records: int = 0
     _restart: int | None = None
     _rewarded: bool = False
 
     def __post_init__(self) -> None:
         self._front = FrontEnd(shipped() if self.prior is None else self.prior)
+        planned_steps = None if self.limits else self.planned_steps
         self._detectors = [
-            EDetector(planned_steps=self.planned_steps) if kind is EDetector else kind()
+            EDetector(planned_steps=planned_steps) if kind is EDetector else kind()
             for kind in DETECTORS.values()
         ]
+        for detector in self._detectors:
+            if self.limits and isinstance(detector, SCORED):
+                detector.limit = self.limits.by_detector.get(detector.name)
 
     def update(self, record: Record) -> list[Alarm]:
         """Alarms that this record raises, the most severe first; most records raise none."""
@@ -99,6 +109,7 @@ class Panel:
             if (found := detector.update(step)) is not None
         ]
         self._steps.append(record.step)
+        self._records += 1
         order = {"critical": 0, "alarm": 1, "watch": 2}
         return sorted(alarms, key=lambda alarm: order[alarm.severity])
 
@@ -106,6 +117,10 @@ class Panel:
         """The last record's whitened residuals, signed by the signal's scale; NaN while a signal
         is absent or warming up."""
         return self._residuals
+
+    def scores(self) -> dict[str, float]:
+        """Detector -> how much of its shipped limit it has reached at the last record."""
+        return {d.name: d.score for d in self._detectors if isinstance(d, SCORED)}
 
     def coverage(self) -> Coverage:
         """What is monitored at this moment, and what is not and why."""
@@ -130,6 +145,10 @@ class Panel:
                 self._same[name] = value, records + 1 if value == last else 1
 
     def _alarm(self, detector: Detector, found: Finding, record: Record) -> Alarm:
+        name = detector.name
+        if self.limits and isinstance(detector, SCORED):
+            found = self.limits.apply(name, found, self._records + 1)
+            name = PREFIX + name if name in self.limits.by_detector else name
         coverage = self.coverage()
         low, _ = found.since_interval
         healthy = [step for step in self._steps if step < low]
@@ -146,7 +165,7 @@ class Panel:
         return Alarm(
             step=record.step,
             severity=found.severity,
-            detector=detector.name,
+            detector=name,
             message=_message(found),
             since=found.since,
             since_interval=found.since_interval,

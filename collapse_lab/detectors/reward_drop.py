@@ -53,6 +53,8 @@ class RewardDrop:
     """Raises `alarm` on a sustained loss of reward, once until the reward has come back."""
 
     name: ClassVar[str] = "reward-drop"
+    limit: float | None = None
+    score: float = 0.0
     _signal: str = ""
     _sums: deque[float] = field(default_factory=lambda: deque([0.0], maxlen=3 * max(WINDOWS) + 1))
     _steps: deque[int] = field(default_factory=lambda: deque(maxlen=3 * max(WINDOWS)))
@@ -74,13 +76,14 @@ class RewardDrop:
         self._steps.append(step.record.step)
         drop = self._deepest()
         if drop is None:
-            self._down = False
+            self._down, self.score = False, 0.0
             return None
         evidence = step.excursions.evidence()
         corroborated = len({part.family for part in evidence}) >= CORROBORATING_FAMILIES
         limit = LIMIT_CORROBORATED if corroborated else LIMIT_ALONE
         limit = LIMIT_UNKNOWN_FLOOR if self._floor() < 0 else limit
-        if self._down or drop.deviations < limit:
+        self.score = drop.deviations / limit
+        if self._down or self.score < (1.0 if self.limit is None else self.limit):
             return None
         self._down = True
         return self._find(drop, evidence if corroborated else ())
@@ -88,7 +91,7 @@ class RewardDrop:
     def _read(self, step: Step) -> float | None:
         preferred = next((n for n in REWARDS if n in step.record.values), self._signal)
         if not self._signal or REWARDS.index(preferred) < REWARDS.index(self._signal):
-            self.__init__()
+            self.__init__(self.limit)
             self._signal = preferred
         reward = step.record.values.get(self._signal, math.nan)
         return reward if math.isfinite(reward) else None

@@ -1,10 +1,11 @@
-"""Our own runs: a folder with `run.json` and `records.jsonl`, or the records file alone.
+"""Our own runs: a folder with `run.json` and records, or the records file alone.
 
 See `collapse_lab.store` and `collapse_lab.records`.
 """
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import ClassVar
 
@@ -12,7 +13,7 @@ from collapse_lab.readers.base import Row
 from collapse_lab.records import NEW_RUN, Record
 from collapse_lab.tail import Tail
 
-RECORDS = "records.jsonl"
+RECORDS, SEALED = "records.jsonl", "records.parquet"
 
 
 class RecordLines:
@@ -43,7 +44,8 @@ class RecordLines:
 
 
 class RunFolder:
-    """The records of a run folder."""
+    """The records of a run folder, from its lines, or from their sealed form where only that was
+    kept."""
 
     name: ClassVar[str] = "collapse-lab"
     framework: ClassVar[str | None] = "collapse-lab"
@@ -51,17 +53,37 @@ class RunFolder:
 
     @classmethod
     def claims(cls, path: Path) -> float:
-        return 1.0 if all((path / name).is_file() for name in ("run.json", RECORDS)) else 0.0
+        kept = any((path / name).is_file() for name in (RECORDS, SEALED))
+        return 1.0 if kept and (path / "run.json").is_file() else 0.0
 
     def __init__(self, path: Path) -> None:
+        self._sealed = None if (path / RECORDS).is_file() else path / SEALED
         self._tail = Tail(path / RECORDS)
         self._lines = RecordLines()
 
     def new(self) -> list[Row]:
         rows: list[Row] = []
+        if self._sealed:
+            rows, self._sealed = _sealed_rows(self._sealed), None
         while lines := self._tail.lines():
             rows += [row for line in lines for row in self._lines.feed(line)]
         return rows
 
     def close(self) -> list[Row]:
         return self._lines.feed(self._tail.rest())
+
+
+def _sealed_rows(path: Path) -> list[Row]:
+    """Rows of `RunReader.frame`; a null is a value that was not logged."""
+    import polars as pl
+
+    rows: list[Row] = []
+    for columns in pl.read_parquet(path).drop("attempt").iter_rows(named=True):
+        step, time, run = columns.pop("step"), columns.pop("time"), columns.pop("run", "")
+        values = {
+            name.removeprefix("value/"): value
+            for name, value in columns.items()
+            if value is not None
+        }
+        rows.append(Row(step, values, math.nan if time is None else time, run=run))
+    return rows

@@ -44,3 +44,15 @@ def test_restarts_and_runs_of_a_recorded_log_are_told_again(tmp_path: Path) -> N
     assert log.framework == "collapse-lab" and log.format == "collapse-lab-records"
     assert [record.notes.get(NEW_RUN) for record in records] == ["a", None, None, "b"]
     assert [RESTART in record.notes for record in records] == [False, False, True, False]
+
+
+def test_a_sealed_run_without_its_lines_reads_the_same(tmp_path: Path) -> None:
+    writer = RunWriter(tmp_path / "run")
+    written = [Record(0, 1.7e9, VALUES), Record(1, 1.8e9, {"mine": -math.inf, "step": 3.0})]
+    for record in written:
+        writer.append(record)
+    writer.finish()
+    (tmp_path / "run" / "records.jsonl").unlink()
+    records, log = read(tmp_path / "run")
+    assert [record.to_json() for record in records] == [record.to_json() for record in written]
+    assert log.format == "collapse-lab"

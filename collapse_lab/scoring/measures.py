@@ -18,6 +18,8 @@ from typing import Literal
 
 import numpy as np
 
+from collapse_lab.scoring.shares import Share
+
 REFRACTORY = 20
 """Points after an alarm in which further alarms belong to the same event."""
 Horizon = Callable[[int], float]
@@ -31,39 +33,19 @@ class ScoredRun:
     """One run as the scores see it.
 
     `steps` are the training steps of its records. `alarms` are the points after which alarms
-    were raised, ascending. `collapse` is the point of collapse, None in a run that did not.
+    were raised, ascending. `collapse` is the point of collapse, None in a run that did not. A
+    `gradual` collapse has no point to be early for: any alarm before it counts, and it has no lead.
     """
 
     steps: Sequence[int]
     alarms: Sequence[int]
     collapse: int | None = None
+    gradual: bool = False
 
     @property
     def first(self) -> float:
         """Point of the first alarm; infinite when there was none."""
         return self.alarms[0] if self.alarms else math.inf
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """`hits` of `of` runs."""
-
-    hits: int
-    of: int
-
-    @property
-    def value(self) -> float:
-        """The share itself; NaN of no runs."""
-        return self.hits / self.of if self.of else math.nan
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Wilson 95 % interval."""
-        return wilson(self.hits, self.of)
-
-    def upper(self, confidence: float = 0.95) -> float:
-        """What the true share stays below, with this confidence (one-sided, exact)."""
-        return upper_bound(self.hits, self.of, confidence)
 
 
 def unlimited(collapse: int) -> float:
@@ -78,49 +60,6 @@ def usual_horizon(collapse: int) -> float:
     (10.0, 100.0)
     """
     return min(100.0, 0.25 * collapse)
-
-
-def wilson(hits: int, of: int, z: float = 1.959964) -> tuple[float, float]:
-    """Wilson score interval of a share; (NaN, NaN) of nothing.
-
-    >>> [round(bound, 3) for bound in wilson(0, 30)]
-    [0.0, 0.114]
-    """
-    if not of:
-        return math.nan, math.nan
-    share, shrink = hits / of, 1 + z * z / of
-    centre = (share + z * z / (2 * of)) / shrink
-    half = z * math.sqrt(share * (1 - share) / of + z * z / (4 * of * of)) / shrink
-    return max(0.0, centre - half), min(1.0, centre + half)
-
-
-def upper_bound(hits: int, of: int, confidence: float = 0.95) -> float:
-    """One-sided Clopper-Pearson bound: the largest share that `hits` does not rule out.
-
-    This is the PAC statement of a calibration on `of` healthy runs: with this confidence the
-    detector alarms on at most this share of healthy runs like them. NaN of nothing.
-
-    >>> round(upper_bound(0, 29), 3), round(upper_bound(0, 59), 3)
-    (0.098, 0.05)
-    """
-    if not of:
-        return math.nan
-    if hits == of:
-        return 1.0
-    low, high = hits / of, 1.0
-    while high - low > 1e-10:
-        middle = (low + high) / 2
-        if _at_most(hits, of, middle) > 1 - confidence:
-            low = middle
-        else:
-            high = middle
-    return high
-
-
-def clopper_pearson(hits: int, of: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Exact two-sided interval of a share; never narrower than it says. (NaN, NaN) of nothing."""
-    side = (1 + confidence) / 2
-    return 1 - upper_bound(of - hits, of, side), upper_bound(hits, of, side)
 
 
 def healthy_false_alarm(runs: Sequence[ScoredRun]) -> Share:
@@ -142,14 +81,32 @@ def recall(
     on too soon may still be caught by a later alarm.
     """
     collapsed = _collapsed(runs)
-    caught = sum(
-        any(
-            lead <= point - alarm <= horizon(point)
-            for alarm in (run.alarms if rearm else run.alarms[:1])
-        )
-        for run, point in collapsed
-    )
+    caught = sum(caught_early(run, lead, horizon, rearm) for run, _ in collapsed)
     return Share(caught, len(collapsed))
+
+
+def caught_early(
+    run: ScoredRun, lead: float = 0, horizon: Horizon = unlimited, rearm: bool = False
+) -> bool:
+    """Whether `recall` counts this run; False for a healthy one."""
+    point = run.collapse
+    return point is not None and any(
+        lead <= point - alarm <= _reach(run, point, horizon)
+        for alarm in (run.alarms if rearm else run.alarms[:1])
+    )
+
+
+def early_recall(runs: Sequence[ScoredRun]) -> Share:
+    """First alarm in [onset - H, onset), H the usual horizon; `collapse` has to be the onset.
+
+    An alarm at the onset itself is late: the fall has begun.
+    """
+    return recall(runs, 1, usual_horizon)
+
+
+def late_recall(runs: Sequence[ScoredRun], late: float = 10) -> Share:
+    """First alarm in [onset - H, onset + late]."""
+    return recall(runs, -late, usual_horizon)
 
 
 def lead_recall(
@@ -163,27 +120,45 @@ def premature(runs: Sequence[ScoredRun], horizon: Horizon = usual_horizon) -> Sh
     """Collapsed runs whose first alarm came before the horizon: about something else, or luck."""
     collapsed = _collapsed(runs)
     return Share(
-        sum(point - run.first > horizon(point) for run, point in collapsed), len(collapsed)
+        sum(
+            bool(run.alarms) and point - run.first > _reach(run, point, horizon)
+            for run, point in collapsed
+        ),
+        len(collapsed),
     )
 
 
 def leads(
     runs: Sequence[ScoredRun], unit: Literal["points", "steps"] = "points"
 ) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Collapse minus first alarm, one per collapsed run: negative is late, NaN is never."""
-    return np.array([_lead(run, point, unit) for run, point in _collapsed(runs)], dtype=float)
+    """Collapse minus first alarm, one per collapse that was not gradual: negative is late, NaN is
+    never."""
+    sudden = [(run, point) for run, point in _collapsed(runs) if not run.gradual]
+    return np.array([_lead(run, point, unit) for run, point in sudden], dtype=float)
+
+
+def early_leads(
+    runs: Sequence[ScoredRun],
+    unit: Literal["points", "steps"] = "points",
+    least: float = 0,
+    horizon: Horizon = unlimited,
+) -> tuple[float, float, float]:
+    """Quartiles (lower, median, upper) of the leads of the runs that `recall` counts; NaN of none.
+
+    They flatter: a detector that catches one collapse of ten may show a long one.
+    """
+    early = leads([run for run in runs if caught_early(run, least, horizon)], unit)
+    if not early.size:
+        return math.nan, math.nan, math.nan
+    low, middle, high = np.percentile(early, (25, 50, 75)).tolist()
+    return low, middle, high
 
 
 def median_early_lead(
     runs: Sequence[ScoredRun], unit: Literal["points", "steps"] = "points"
 ) -> float:
-    """Median lead of the runs that were flagged by their collapse; NaN when none was.
-
-    It flatters: a detector that catches one collapse of ten may show a long one.
-    """
-    early = leads(runs, unit)
-    early = early[early >= 0]
-    return float(np.median(early)) if early.size else math.nan
+    """Median lead of the runs that were flagged by their collapse; NaN when none was."""
+    return early_leads(runs, unit)[1]
 
 
 def median_lead(runs: Sequence[ScoredRun], unit: Literal["points", "steps"] = "points") -> float:
@@ -192,10 +167,17 @@ def median_lead(runs: Sequence[ScoredRun], unit: Literal["points", "steps"] = "p
     return float(np.median(every)) if every.size else math.nan
 
 
-def expected_lead(runs: Sequence[ScoredRun], unit: Literal["points", "steps"] = "points") -> float:
-    """Mean lead over all collapsed runs, a late or missed one counting as 0; NaN of no runs."""
-    every = np.maximum(np.nan_to_num(leads(runs, unit)), 0.0)
-    return float(np.mean(every)) if every.size else math.nan
+def expected_lead(
+    runs: Sequence[ScoredRun],
+    unit: Literal["points", "steps"] = "points",
+    horizon: Horizon = unlimited,
+) -> float:
+    """Mean lead over all collapsed runs; a late, missed or premature one counts as 0. NaN of no
+    runs."""
+    sudden = [run for run in runs if not run.gradual]
+    every = np.maximum(np.nan_to_num(leads(sudden, unit)), 0.0)
+    caught = [caught_early(run, 0, horizon) for run, _ in _collapsed(sudden)]
+    return float(np.mean(every * caught)) if every.size else math.nan
 
 
 def false_alarms_per_thousand(
@@ -210,7 +192,7 @@ def false_alarms_per_thousand(
     for run in runs:
         end = len(run.steps)
         if run.collapse is not None:
-            end = math.ceil(max(0.0, run.collapse - horizon(run.collapse)))
+            end = math.ceil(max(0.0, run.collapse - _reach(run, run.collapse, horizon)))
         points += end
         last = -math.inf
         for alarm in run.alarms:
@@ -253,6 +235,16 @@ def compute_saved(runs: Sequence[ScoredRun]) -> float:
     return float(np.mean(saved)) if saved else math.nan
 
 
+def compute_lost(runs: Sequence[ScoredRun]) -> float:
+    """Mean share of a healthy run's points lost when stopped at its first alarm; NaN of none."""
+    lost = [
+        1 - min(run.first + 1, len(run.steps)) / len(run.steps)
+        for run in runs
+        if run.collapse is None and run.steps
+    ]
+    return float(np.mean(lost)) if lost else math.nan
+
+
 def point_of(steps: Sequence[int], step: float) -> int:
     """Index of the first record at or after a step; the last record's when all are before.
 
@@ -269,22 +261,13 @@ def _collapsed(runs: Sequence[ScoredRun]) -> list[tuple[ScoredRun, int]]:
     return [(run, run.collapse) for run in runs if run.collapse is not None]
 
 
+def _reach(run: ScoredRun, point: int, horizon: Horizon) -> float:
+    return math.inf if run.gradual else horizon(point)
+
+
 def _lead(run: ScoredRun, collapse: int, unit: Literal["points", "steps"]) -> float:
     if not run.alarms:
         return math.nan
     if unit == "points":
         return collapse - run.alarms[0]
     return run.steps[collapse] - run.steps[run.alarms[0]]
-
-
-def _at_most(hits: int, of: int, share: float) -> float:
-    """P(X <= hits) for X ~ Binomial(of, share), 0 < share < 1."""
-    log_terms = [
-        math.lgamma(of + 1)
-        - math.lgamma(k + 1)
-        - math.lgamma(of - k + 1)
-        + k * math.log(share)
-        + (of - k) * math.log1p(-share)
-        for k in range(hits + 1)
-    ]
-    return math.fsum(math.exp(term) for term in log_terms)

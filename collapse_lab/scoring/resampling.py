@@ -1,0 +1,62 @@
+"""Which runs a score rests on: splits that keep kin together, and intervals that know of kin.
+
+Runs of one group (same task, algorithm, framework) resemble each other, so that a hundred of them
+may be worth ten. Groups are resampled first, then the runs within each.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+REPETITIONS = 2000
+
+
+def leave_one_out(kinds: Sequence[str]) -> Iterator[tuple[str, list[int], list[int]]]:
+    """(held-out kind, indices of the other runs, indices of its runs), each kind once.
+
+    `kinds` says of each run what must not straddle the split: its algorithm, task, framework or
+    type of failure.
+    """
+    for kind in dict.fromkeys(kinds):
+        held = [index for index, other in enumerate(kinds) if other == kind]
+        rest = [index for index, other in enumerate(kinds) if other != kind]
+        yield kind, rest, held
+
+
+def bootstrap(
+    values: NDArray[np.float64],
+    groups: Sequence[str],
+    repetitions: int = REPETITIONS,
+    seed: int = 0,
+) -> NDArray[np.float64]:
+    """Column means of (runs, measures) over resampled runs: (repetitions, measures).
+
+    NaN marks a run that a measure is not about (a healthy one, for recall). Columns are resampled
+    together, so that the difference of two is a paired comparison. A repetition in which no run is
+    left for a measure is NaN there.
+    """
+    members = [np.array(held, np.int64) for _, _, held in leave_one_out(groups)]
+    random = np.random.default_rng(seed)
+    means = np.full((repetitions, values.shape[1]), np.nan)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a mean of nothing is the NaN we want
+        for row in range(repetitions if members else 0):
+            groups_drawn: list[int] = random.integers(len(members), size=len(members)).tolist()
+            drawn = [random.choice(members[group], len(members[group])) for group in groups_drawn]
+            means[row] = np.nanmean(values[np.concatenate(drawn)], axis=0)
+    return means
+
+
+def interval(means: NDArray[np.float64], confidence: float = 0.95) -> tuple[float, float]:
+    """Percentile interval of one column of `bootstrap`; (NaN, NaN) when it has no number."""
+    known = means[np.isfinite(means)]
+    if not known.size:
+        return math.nan, math.nan
+    side = 50 * (1 - confidence)
+    low, high = np.percentile(known, (side, 100 - side)).tolist()
+    return low, high
