@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
+from urllib.parse import urlencode
 
 from dash import ALL, ClientsideFunction, Input, Output, State, ctx, dcc, html, no_update
 from dash.exceptions import PreventUpdate
@@ -72,7 +73,7 @@ def layout(desk: Desk, view: View) -> Any:
                           "Add a run"),
                     _pick("signals", "Signals", _options(available(desk, chosen)),
                           [quoted(name) for name in signals], "Add a signal"),
-                    _pick("group", "Group by", list(differing(desk, chosen)), view.get("group"),
+                    _pick("by", "Group by", list(differing(desk, chosen)), view.get("by"),
                           "A setting that differs"),
                 ],
                 className="compare-picks",
@@ -93,7 +94,7 @@ def layout(desk: Desk, view: View) -> Any:
 
 def _nothing_chosen(desk: Desk) -> Any:
     latest = desk.index.rows()[:4]
-    link = "/compare?runs=" + "%2C".join(quoted(quoted(row.name)) for row in latest)
+    link = "/compare?" + urlencode({"runs": ",".join(quoted(row.name) for row in latest)})
     return parts.empty(
         "Nothing to compare yet",
         "Tick two or more runs in the table, then Compare.",
@@ -122,7 +123,7 @@ def _pick(name: str, title: str, options: Sequence[Any], value: Any, placeholder
                 value=value,
                 multi=isinstance(value, list),
                 placeholder=placeholder,
-                clearable=name == "group",
+                clearable=name == "by",
             ),
         ],
         className=f"pick pick-{name}",
@@ -165,7 +166,7 @@ def _runs(desk: Desk, chosen: Chosen, view: View, theme: str | None) -> Any:
             html.Li(
                 [
                     _swatch(rank, theme, wide=True),
-                    html.Strong(f"{view['group']} {inert(value, MOST_VALUE)}"),
+                    html.Strong(f"{view['by']} {inert(value, MOST_VALUE)}"),
                     html.Span(f"{len(names)} run{'s' * (len(names) != 1)}", className="muted"),
                     html.Span(
                         [_link(chosen.runs[name]) for name in names], className="compare-members"
@@ -242,7 +243,7 @@ def _band_note(count: int, chosen: Chosen) -> str:
         return f"A healthy band needs {LEAST_HEALTHY} healthy runs of this task; there are {count}."
     when = "at the same step" if chosen.align == "step" else "at any step"
     most = " (the latest)" if count == MOST_HEALTHY else ""
-    return f"Green: where 90 % of the values of {count} healthy runs{most} lie {when}."
+    return f"Grey: where 90 % of the values of {count} healthy runs{most} lie {when}."
 
 
 def _table(desk: Desk, chosen: Chosen) -> Any:
@@ -301,7 +302,7 @@ def callbacks(app: App, desk: Desk) -> None:
         Output("compare-table", "children"),
         Output("compare-panels", "children"),
         Output("compare-signals", "data"),
-        Output(control("group"), "options"),
+        Output(control("by"), "options"),
         Input("view", "data"),
         Input("theme", "data"),
         State("compare-signals", "data"),
@@ -341,7 +342,7 @@ def callbacks(app: App, desk: Desk) -> None:
             raise PreventUpdate
         try:
             now = state(desk, choose(desk, view or {}))
-            if ctx.triggered_id == "compare-tick" and now == shown:
+            if _triggered() == "compare-tick" and now == shown:
                 raise PreventUpdate
             asked = [part["id"]["signal"] for part in ctx.outputs_list[0]]
             figures = panels(desk, view or {}, theme, asked)
@@ -368,21 +369,24 @@ def callbacks(app: App, desk: Desk) -> None:
         prevent_initial_call=True,
     )
     def drop(clicks: list[int | None], chosen: list[str]) -> Any:
-        if not any(clicks) or ctx.triggered_id is None:
+        if not any(clicks):
             raise PreventUpdate
-        left = quoted(ctx.triggered_id["run"])
+        left = quoted(_triggered()["run"])
         return [name for name in chosen if name != left]
 
     app.clientside_callback(
         ClientsideFunction("compare", "zoom"),
-        Output(control("from"), "value", allow_duplicate=True),
-        Output(control("to"), "value", allow_duplicate=True),
         Output("compare-whole", "style"),
         Input({"type": "compare-panel", "signal": ALL}, "relayoutData"),
         Input("compare-whole", "n_clicks"),
         Input("view", "data"),
         prevent_initial_call=True,
     )
+
+
+def _triggered() -> Any:
+    """The id of the component that a callback was called for."""
+    return cast(Any, ctx).triggered_id
 
 
 PAGE = Page("/compare", "Compare", layout, callbacks)

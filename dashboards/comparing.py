@@ -25,7 +25,7 @@ from collapse_lab.dashboards.curves import Curve, Window, curve
 from collapse_lab.dashboards.desk import Desk
 from collapse_lab.dashboards.overlays import Group, Line, overlay
 from collapse_lab.dashboards.root import UnknownRun
-from collapse_lab.dashboards.summary import Summary
+from collapse_lab.dashboards.summary import Summary, tell
 from collapse_lab.dashboards.view import View, number
 from collapse_lab.labels import REWARDS
 from collapse_lab.report.redact import settings
@@ -99,9 +99,8 @@ def shown_signals(desk: Desk, chosen: Chosen, view: View) -> list[str]:
     if named := [name for name in names_of(view, "signals") if name in there]:
         return named[:MOST_SIGNALS]
     reward = [name for name in REWARDS if name in there][:1]
-    moved = [
-        name for run in chosen.runs for alarm in desk.alarms(run)[:1] for name in alarm.signals
-    ]
+    told = [tell(desk.alarms(run)) for run in chosen.runs]
+    moved = [name for alarm in told if alarm for name in alarm.signals]
     order = dict.fromkeys((*reward, *moved[:4], *TELLING))
     return [name for name in order if name in there][: MOST_SIGNALS - 3] or there[:MOST_SIGNALS]
 
@@ -166,8 +165,8 @@ def panels(
 
 
 def grouping(desk: Desk, chosen: Chosen, view: View) -> dict[str, list[str]]:
-    """Value -> runs for the setting that the address groups by; {} when it names none that differs."""
-    key = view.get("group", "")
+    """Value -> runs for the setting that the address groups by; {} when it is none that differs."""
+    key = view.get("by", "")
     values = differing(desk, chosen).get(key) if key else None
     return groups(list(chosen.runs), values) if values else {}
 

@@ -54,12 +54,13 @@ def overlay(
     at every x."""
     colours = PALETTES[theme_of(theme)]
     span = _span(lines, groups)
+    grey = _faded(colours.muted, 0.17)  # no run has this hue
     shapes: list[dict[str, Any]] = []
     traces: list[dict[str, Any]] = []
     if healthy is not None and len(healthy.x) == 1:
-        shapes.append(_level(healthy, colours))
+        shapes.append(_level(healthy, grey))
     elif healthy is not None:
-        traces += _area(healthy, colours.band, "healthy")
+        traces += _area(healthy, grey, "healthy")
     if zero:
         shapes.append(_zero(colours))
     for group in groups:
@@ -151,10 +152,10 @@ def _area(band: Band, colour: str, name: str) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _level(band: Band, colours: Palette) -> dict[str, Any]:
+def _level(band: Band, colour: str) -> dict[str, Any]:
     return {
         "type": "rect", "xref": "paper", "yref": "y", "x0": 0, "x1": 1, "y0": float(band.low[0]),
-        "y1": float(band.high[0]), "fillcolor": colours.band, "line": {"width": 0},
+        "y1": float(band.high[0]), "fillcolor": colour, "line": {"width": 0},
         "layer": "below",
     }  # fmt: skip
 

@@ -4,23 +4,27 @@
   const ns = (window.dash_clientside = window.dash_clientside || {});
   let align = null;
 
+  function show(low, high) {
+    ns.set_props({ type: "view", name: "from" }, { value: low });
+    ns.set_props({ type: "view", name: "to" }, { value: high });
+  }
+
   ns.compare = {
+    // the style of the button that shows whole runs again
     zoom: function (_relayouts, _clicks, view) {
-      if (!document.getElementById("compare")) return [ns.no_update, ns.no_update, ns.no_update];
-      const style = { display: view && (view.from || view.to) ? "" : "none" };
-      const keep = [ns.no_update, ns.no_update, style], whole = [null, null, { display: "none" }];
-      const triggered = ns.callback_context.triggered;
-      if (!triggered.length) return keep;
-      const { prop_id: by, value } = triggered[0];
-      if (by.startsWith("compare-whole")) return value ? whole : keep;
-      if (by.startsWith("view")) {  // a range of one alignment means nothing in another
-        const before = align;
-        align = (view && view.align) || "step";
-        return before && before !== align ? whole : keep;
+      for (const { prop_id: by, value } of ns.callback_context.triggered) {
+        if (by.startsWith("compare-whole") && value) show(null, null);
+        if (by.startsWith("view")) {  // a range of one alignment means nothing in another
+          const before = align;
+          align = (view && view.align) || "step";
+          if (before && before !== align && view.from) show(null, null);
+        }
+        const low = value && value["xaxis.range[0]"], high = value && value["xaxis.range[1]"];
+        if (by.includes("relayoutData") && low !== undefined && low !== null) {
+          show(Number(low).toPrecision(8), Number(high).toPrecision(8));
+        }
       }
-      const low = value && value["xaxis.range[0]"], high = value && value["xaxis.range[1]"];
-      if (low === undefined || high === undefined || value === null) return keep;
-      return [Number(low).toPrecision(8), Number(high).toPrecision(8), { display: "" }];
+      return { display: view && (view.from || view.to) ? "" : "none" };
     },
   };
 })();
