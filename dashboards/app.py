@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import unquote
@@ -61,7 +60,6 @@ def create_app(root: Path | str | Desk, token: str | None = None) -> Dash:
         return hashes
 
     access.guard(app.server, token, script_hashes)
-    app.server.secret_key = secrets.token_bytes(16)
     return app
 
 

@@ -130,6 +130,12 @@ NOT_FOUND = 127
     metavar="SECONDS",
     help="Time between SIGTERM and SIGKILL when an alarm stops the command.",
 )
+@click.option(
+    "--dash",
+    is_flag=True,
+    help="Open the app on the run, in a process of its own. It ends when this watch has ended and "
+    "no page has been open for ten minutes.",
+)
 def watch(
     command: tuple[str, ...],
     follow: Path | None,
@@ -146,6 +152,7 @@ def watch(
     on_alarm: str,
     on_alarm_min: Severity,
     grace: float,
+    dash: bool,
 ) -> None:
     """Runs CMD unchanged, records its metrics and tells when the run turns for the worse.
 
@@ -189,6 +196,8 @@ def watch(
         most_alerts=max_alerts,
         follow=follow is not None,
     )
+    if dash:
+        _open_app(plan.folder)
     sys.exit(_watch_log(follow, plan) if follow else _watch_command(command, plan))
 
 
@@ -212,6 +221,17 @@ def _watch_log(path: Path, plan: Plan) -> int:
     except (OSError, ValueError) as error:
         raise click.UsageError(str(error)) from None
     return 0
+
+
+def _open_app(folder: Path) -> None:
+    """Nothing that befalls the app reaches the command: no terminal, session or pipe is shared."""
+    from collapse_lab.cli.dashing import start
+
+    try:
+        link = start(folder)
+    except ModuleNotFoundError as error:
+        raise click.UsageError(f"--dash: {error}") from None
+    click.echo(f"collapse-lab: the app opens at {link}", err=True)
 
 
 def _panel(planned_steps: int | None) -> Judge:
