@@ -23,7 +23,8 @@ class Rollouts:
     trainer's own for the same weights: ratios are new to old. `reward_B` is the raw reward of the
     row's whole episode, `step_reward_B` what this one turn earned, both before any penalty;
     `penalty_B` is what a format penalty takes off (see terms.py). `anchor_B` is a hash of the
-    observation, equal for equal observations within a group.
+    observation, equal for equal observations within a group, and `action_B` one of the action,
+    equal for all turns that took none.
     """
 
     prompt_ids_BP: Tensor
@@ -38,6 +39,7 @@ class Rollouts:
     trajectory_B: Tensor
     turn_B: Tensor
     anchor_B: Tensor
+    action_B: Tensor
     reward_B: Tensor
     step_reward_B: Tensor
     penalty_B: Tensor | None = None
@@ -171,6 +173,7 @@ _KINDS: dict[str, str] = {
     "trajectory_B": "int64",
     "turn_B": "int64",
     "anchor_B": "int64",
+    "action_B": "int64",
     "format_valid_B": "bool",
     "action_valid_B": "bool",
     "task_type_B": "int64",

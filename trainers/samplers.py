@@ -214,6 +214,7 @@ def _assemble(rows: list[_Row], reward: Tensor, group_size: int, kinds: Tensor) 
         trajectory_B=trajectory_B,
         turn_B=torch.tensor([row.turn for row in rows]),
         anchor_B=torch.tensor([row.anchor for row in rows]),
+        action_B=torch.tensor([_key(row.step.action) for row in rows]),
         reward_B=reward[trajectory_B],
         step_reward_B=of_steps(lambda step: step.reward),
         format_valid_B=of_steps(lambda step: step.valid_format),
@@ -228,6 +229,6 @@ def success_rate(rollouts: Rollouts) -> float:
     return float((rollouts.reward_B[first] > 0).float().mean())
 
 
-def _key(anchor: str) -> int:
+def _key(text: str) -> int:
     """A hash that is the same in every process, in 56 bits."""
-    return int.from_bytes(blake2b(anchor.encode(), digest_size=7).digest())
+    return int.from_bytes(blake2b(text.encode(), digest_size=7).digest())

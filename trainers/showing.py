@@ -32,6 +32,7 @@ def sampled_tensors(rollouts: Rollouts, response_limit: int) -> StepTensors:
         trajectory=rollouts.trajectory_B,
         turn=rollouts.turn_B,
         anchor=rollouts.anchor_B,
+        action=rollouts.action_B,
         reward=rollouts.reward_B,
         success=rollouts.reward_B > 0,
         format_valid=rollouts.format_valid_B,

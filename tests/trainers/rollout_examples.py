@@ -42,6 +42,7 @@ def rollouts_of(
         "trajectory_B": ids(trajectory, numbers),
         "turn_B": ids(turn, torch.zeros(rows, dtype=torch.int64)),
         "anchor_B": ids(anchor, numbers),
+        "action_B": numbers,
         "reward_B": torch.tensor(rewards, dtype=torch.float64),
         "step_reward_B": torch.tensor(step_reward or rewards, dtype=torch.float64),
         "format_valid_B": torch.ones(rows, dtype=torch.bool),

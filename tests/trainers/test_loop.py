@@ -84,6 +84,7 @@ def test_a_step_is_a_record_of_everything_a_detector_wants(algorithm: str, cache
         "reward/zero_std_frac",
         "policy/entropy",
         "policy/valid_frac",
+        "policy/distinct_action_frac",
         "kl/ref",
         "kl/old",
         "ratio/ess_frac",

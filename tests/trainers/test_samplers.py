@@ -14,6 +14,7 @@ from collapse_lab.trainers.policy import END_ID, Policy, Size, Vocabulary, left_
 from collapse_lab.trainers.rollouts import Rollouts
 from collapse_lab.trainers.samplers import CachedEngine, Responses, StaleEngine, play
 from collapse_lab.trainers.tasks import TASKS
+from collapse_lab.trainers.tasks.answers import action_in
 from collapse_lab.trainers.tasks.base import Task, vocabulary_words
 from collapse_lab.trainers.tasks.household import Household
 
@@ -88,6 +89,19 @@ def test_a_response_ends_with_its_end_token_or_at_the_limit(rollouts: Rollouts):
         assert END_ID not in response[:-1]
         assert response[-1] == END_ID or len(response) == Household.response_limit
         assert not ids[~mask].any()
+
+
+def test_actions_are_told_apart_by_what_was_asked_for_and_not_by_the_thought(rollouts: Rollouts):
+    vocabulary = Vocabulary(vocabulary_words(Household))
+    asked = [
+        action_in(vocabulary.decode(ids[mask].tolist())) or ""
+        for ids, mask in zip(rollouts.response_ids_BT, rollouts.mask_BT, strict=True)
+    ]
+    known: dict[int, str] = {}
+    for key, action in zip(rollouts.action_B.tolist(), asked, strict=True):
+        assert known.setdefault(key, action) == action
+    assert len(known) == len(set(asked)) > 1
+    assert "" in asked  # this policy breaks the format now and then: those turns took no action
 
 
 def test_a_group_begins_at_one_anchor_and_groups_at_different_ones(rollouts: Rollouts):

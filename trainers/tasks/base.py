@@ -36,7 +36,8 @@ class Observation:
 class Step(NamedTuple):
     """One turn's outcome. `valid_action` implies `valid_format`; an invalid turn changes nothing.
 
-    `score` in [0, 1] is the task's own graded measure: 1 exactly when solved.
+    `score` in [0, 1] is the task's own graded measure: 1 exactly when solved. `action` is what a
+    well-formed response asked for, "" for any other.
     """
 
     observation: Observation
@@ -45,6 +46,7 @@ class Step(NamedTuple):
     valid_format: bool
     valid_action: bool
     score: float
+    action: str
 
 
 class Task(ABC):
@@ -86,7 +88,7 @@ class Task(ABC):
         solved = score == 1.0
         done = solved or self.over() or self.turn >= self.turn_limit
         reward = SUCCESS_REWARD if solved else 0.0
-        return Step(self.observe(), reward, done, action is not None, valid, score)
+        return Step(self.observe(), reward, done, action is not None, valid, score, action or "")
 
     def admits(self, action: str) -> bool:
         """Whether the action can be taken now."""
