@@ -18,6 +18,7 @@ from collapse_lab.dashboards.pages import PAGES
 from collapse_lab.dashboards.root import Root, UnknownRun
 from collapse_lab.dashboards.tabs import TABS
 from collapse_lab.dashboards.view import parse, run_link
+from collapse_lab.inert import inert
 
 NEWS_MS = 3000
 
@@ -132,7 +133,7 @@ def _shell_callbacks(app: App, desk: Desk) -> None:
         except UnknownRun as error:
             return parts.empty(
                 "This run is not here",
-                f"No run {str(error)!r:.80} lies in {desk.root.folder}; it may have been moved or "
+                f"No run {inert(str(error))} lies in {desk.root.folder}; it may have been moved or "
                 "deleted.",
                 dcc.Link("All runs", href="/"),
             )
@@ -157,8 +158,8 @@ def _shell_callbacks(app: App, desk: Desk) -> None:
                 "run": item.run,
                 "link": run_link(item.run),
                 "severity": item.alarm.severity,
-                "text": f"{item.run}: {item.alarm.severity} at step {item.alarm.step}, "
-                f"{item.alarm.message}",
+                "text": f"{inert(item.run, 60)}: {item.alarm.severity} at step {item.alarm.step}, "
+                f"{inert(item.alarm.message, 300)}",
             }
             for item in fresh[-5:]
         ]

@@ -64,7 +64,7 @@ def sheet(desk: Desk, name: str, view: View, theme: str | None, signals: Iterabl
     window = window_of(view, alarms)
     x = axis_of(columns, window)
     found = columns.read(signals)
-    shades = [_shade(columns, x, alarm) for alarm in alarms]
+    shades = [_shade(columns, x, alarm) for alarm in alarms[:MOST_EVENTS]]
     evidence = _evidence(alarms)
     happened = events(columns, x)
     x_range = shown_range(x, window)
@@ -170,7 +170,9 @@ def x_of(columns: Columns, x: Floats, step: int) -> float:
 
 def _shade(columns: Columns, x: Floats, alarm: Alarm) -> Shade:
     low, high = (x_of(columns, x, step) for step in alarm.since_interval)
-    return Shade(x_of(columns, x, alarm.step), low, high, alarm)
+    last = alarm.last_healthy_step
+    healthy = None if last is None else x_of(columns, x, last)
+    return Shade(x_of(columns, x, alarm.step), low, high, healthy, alarm)
 
 
 def _evidence(alarms: Sequence[Alarm]) -> dict[str, tuple[Alarm, Evidence]]:

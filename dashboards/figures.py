@@ -35,11 +35,13 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Shade:
-    """An alarm in axis units: when it was raised and the interval in which the change began."""
+    """An alarm in axis units: when it was raised, the interval in which the change began, and the
+    last step that still looked healthy."""
 
     x: float
     low: float
     high: float
+    healthy: float | None
     alarm: Alarm
 
 
@@ -62,7 +64,7 @@ def panel(
     xs = _listed(curve.x) if growing else packed(curve.x)
     line: dict[str, Any] = {
         "type": "scatter", "mode": "lines", "x": xs, "hoverinfo": "x+y",
-        "hovertemplate": "%{x:,}<br><b>%{y:.5g}</b><extra></extra>",
+        "hovertemplate": "<b>%{y:.5g}</b><extra></extra>",
     }  # fmt: skip
     few = np.count_nonzero(np.isfinite(curve.y)) <= 40
     raw = line | {
@@ -180,6 +182,8 @@ def _shapes(
         colour = getattr(colours, shade.alarm.severity)
         if firm and evidence_span is None:
             shapes.append(upright(shade.low, max(shade.high, shade.low), colours.since))
+        if firm and shade.healthy is not None:
+            shapes.append(line(shade.healthy, colours.healthy, 1.4, "4px,3px"))
         shapes.append(line(shade.x, colour, 1.6 if firm else 1, "solid" if firm else "dot"))
     for event in events:
         shapes.append(line(event.x, colours.muted, 1, "dash"))
@@ -213,7 +217,7 @@ def vertical_axis(
 ) -> dict[str, Any]:
     """The y axis of values within `span`; one that may still grow finds its range itself."""
     if log and (span is None or span[1] < 4 * span[0]):
-        return {"type": "log", "exponentformat": "none", "nticks": 4}
+        return {"type": "log", "nticks": 4}
     if log and span is not None:
         ticks = log_ticks(*span)
         texts = [f"{tick:g}" for tick in ticks]

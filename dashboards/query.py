@@ -9,6 +9,7 @@ from operator import attrgetter
 from typing import Any
 
 from collapse_lab.dashboards.summary import Summary
+from collapse_lab.inert import inert
 from collapse_lab.records import SEVERITIES
 
 GROUPS = {"task": "Task", "algorithm": "Algorithm", "framework": "Framework", "state": "State"}
@@ -67,8 +68,9 @@ class Heading:
         healths = Counter(row.health for row in self.members)
         counts = [f"{healths[health]} {health}" for health in WORST_FIRST if healths[health]]
         return {
-            "id": f"group {self.name}", "name": self.name, "group": True, "folded": self.folded,
-            "count": len(self.members), "mechanism": ", ".join(counts),
+            "id": f"group {self.name}", "name": self.name, "shown": inert(self.name),
+            "group": True, "folded": self.folded, "count": len(self.members),
+            "mechanism": ", ".join(counts),
         }  # fmt: skip
 
 
@@ -137,4 +139,8 @@ def _value(row: Summary, field: str) -> Any:
 
 
 def _shown(row: Summary, now: float) -> dict[str, Any]:
-    return row.to_dict() | {"id": row.name, "age": max(now - row.changed, 0.0)}
+    return row.to_dict() | {
+        "id": row.name,
+        "shown": inert(row.name),
+        "age": max(now - row.changed, 0.0),
+    }

@@ -15,9 +15,10 @@ from collapse_lab.dashboards.root import UnknownRun
 from collapse_lab.dashboards.summary import Summary, tell
 from collapse_lab.dashboards.tabs import TABS
 from collapse_lab.dashboards.view import View, remembered, run_link
+from collapse_lab.inert import inert
 from collapse_lab.records import Alarm
 
-REFRESH_MS = 2000
+REFRESH_MS, MOST_MESSAGE = 2000, 1000
 
 
 def layout(desk: Desk, view: View) -> Any:
@@ -74,7 +75,7 @@ def _head(desk: Desk, summary: Summary) -> list[Any]:
     return [
         html.Div(
             [
-                html.H1(summary.name, title=summary.name),
+                html.H1(inert(summary.name), title=inert(summary.name)),
                 parts.badge(summary.state),
                 parts.badge(summary.health),
                 html.Span(summary.title, className="muted") if summary.title else None,
@@ -116,7 +117,7 @@ def _verdict(summary: Summary, alarms: list[Alarm]) -> Any:
     assert told is not None
     others = len(alarms) - 1
     since = "-".join(str(step) for step in dict.fromkeys(told.since_interval))
-    reason, *clauses = told.message.split("; ")
+    reason, *clauses = inert(told.message, MOST_MESSAGE).split("; ")
     lead = (
         f" {summary.lead} steps before half of the gain was gone."
         if summary.lead and (summary.lead > 0)

@@ -17,10 +17,12 @@ from collapse_lab.dashboards.page import App, Tab
 from collapse_lab.dashboards.root import UnknownRun
 from collapse_lab.dashboards.summary import tell
 from collapse_lab.dashboards.view import View, control, remembered
+from collapse_lab.inert import inert
 from collapse_lab.records import Alarm
 from collapse_lab.signals import SIGNALS, Signal
 
 LIVE_MS = 1000
+CONFIG = {"displayModeBar": False, "responsive": True, "doubleClick": False, "showTips": False}
 X = {"step": "Step", "tokens": "Tokens", "time": "Hours", "event": "From the alarm"}
 FAMILIES = {
     "reward": "Reward",
@@ -108,6 +110,7 @@ def _legend() -> Any:
         "key-alarm": "alarm",
         "key-watch": "notice",
         "key-since": "the change began or is under way",
+        "key-healthy": "last healthy step",
         "key-band": "expected of a healthy step",
         "key-event": "restart or learning rate set",
         "key-missing": "not logged",
@@ -133,7 +136,7 @@ def _panel(name: str) -> Any:
         [
             html.Figcaption(
                 [
-                    html.Span(name, className="signal", title=name),
+                    html.Span(inert(name), className="signal", title=inert(name)),
                     html.Span(known.meaning, className="meaning", title=known.meaning),
                     html.Span(id={"type": "latest", "signal": name}, className="latest"),
                 ]
@@ -141,14 +144,14 @@ def _panel(name: str) -> Any:
             dcc.Graph(
                 id={"type": "panel", "signal": name},
                 figure={"data": [], "layout": {"height": HEIGHT}},
-                config={"displayModeBar": False, "responsive": True, "doubleClick": False},
+                config=CONFIG,
                 style={"height": f"{HEIGHT}px"},
             ),
         ],
         className="panel",
         id={"type": "panel-box", "signal": name},
         **{"data-signal": name},
-        **parts.aria(label=f"{name}: {known.meaning}"),
+        **parts.aria(label=f"{inert(name)}: {known.meaning}"),
     )
 
 

@@ -78,7 +78,7 @@ def layout(theme: str | None, **more: Any) -> dict[str, Any]:
             "font": {"family": FONT, "size": 12, "color": colours.text},
         },
         "xaxis": {**axis, "showgrid": False},
-        "yaxis": {**axis, "nticks": 4},
+        "yaxis": {**axis, "nticks": 4, "exponentformat": "e"},
         "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": colours.muted},
     }  # fmt: skip
     for name, value in more.items():

@@ -11,11 +11,12 @@ from typing import Any, cast
 import numpy as np
 
 from collapse_lab.dashboards.columns import Columns, Floats
+from collapse_lab.inert import SHORT, inert
 from collapse_lab.labels import NUMERIC, REWARDS, Label, label_run
 from collapse_lab.records import SEVERITIES, Alarm, Record
 from collapse_lab.store import writer_lives
 
-SPARK_POINTS = 40
+SPARK_POINTS, MOST_SETTING = 40, 60
 LABELLED_ROWS = 20_000
 """Longer runs are not labelled: it would be a scan of their history."""
 STALLED_STEPS, STALLED_SECONDS = 10, 60.0
@@ -92,9 +93,9 @@ def outline(name: str, meta: Mapping[str, Any], changed: float, now: float) -> S
     config = cast("dict[str, Any]", meta["config"]) if _is_map(meta.get("config")) else {}
     return Summary(
         name=name,
-        title=str(meta.get("name") or ""),
+        title=inert(str(meta.get("name") or "")),
         state=state,
-        framework=str(meta.get("framework") or ""),
+        framework=inert(str(meta.get("framework") or ""), MOST_SETTING),
         algorithm=_setting(config, ALGORITHM),
         task=_setting(config, TASK),
         planned=_whole(meta.get("planned_steps")),
@@ -146,7 +147,7 @@ def mechanism(alarm: Alarm) -> str:
     """The signal that moved most, and the reason that the detector gives."""
     reason = alarm.message.split("; ")[0].split(" (")[0]
     lead = alarm.evidence[0] if alarm.evidence else None
-    return f"{lead.signal} {lead.direction}: {reason}" if lead else reason
+    return inert(f"{lead.signal} {lead.direction}: {reason}" if lead else reason, 2 * SHORT)
 
 
 def spark(values: Floats, points: int = SPARK_POINTS) -> tuple[float | None, ...]:
@@ -184,7 +185,7 @@ def _setting(config: Mapping[str, Any], paths: Sequence[str]) -> str:
             for part in path.split("."):
                 value = cast("dict[str, Any]", value).get(part) if _is_map(value) else None
         if isinstance(value, (str, int)) and str(value):
-            return str(value)
+            return inert(str(value), MOST_SETTING)
     return ""
 
 

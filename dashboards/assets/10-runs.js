@@ -12,16 +12,16 @@
     if (row.group) {
       return el("button", {
         className: "fold", "aria-expanded": !row.folded, onClick: () => fold(row),
-      }, (row.folded ? "\u25b8 " : "\u25be ") + row.name, el("span", { className: "count" }, row.count));
+      }, (row.folded ? "\u25b8 " : "\u25be ") + row.shown, el("span", { className: "count" }, row.count));
     }
     return el("a", {
-      href: link(row.name), className: "run-link", title: row.title || row.name,
+      href: link(row.name), className: "run-link", title: row.title || row.shown,
       onClick: (event) => {
         if (event.ctrlKey || event.metaKey || event.shiftKey) return;
         event.preventDefault();
         window.collapseLab.go(link(row.name));
       },
-    }, row.name);
+    }, row.shown);
   };
   cells.RunState = (props) => props.data && props.data.state
     ? el("span", { className: "state " + props.data.state }, props.data.state) : null;
