@@ -180,7 +180,12 @@ _TABLE = (
     Signal("eval/score", "reward", "identity", "none", "score", "held-out score"),
     Signal("eval/success_rate", "reward", "logit", "none", "share", "held-out success rate"),
     Signal("time/step", "time", "log", "none", "seconds", "wall time of the step"),
+    Signal("time/rollouts", "time", "log", "none", "seconds", "wall time of sampling, the environment's turns included"),
+    Signal("time/log_probs", "time", "log", "none", "seconds", "wall time of the old policy's log-probs, and of the reference's where they are timed together"),
+    Signal("time/updates", "time", "log", "none", "seconds", "wall time of the policy's updates"),
+    Signal("time/eval", "time", "log", "none", "seconds", "wall time of the held-out evaluation", constant=True),
     Signal("time/tokens", "time", "identity", "none", "tokens", "tokens seen so far"),
+    Signal("arena/turns_played", "time", "identity", "none", "steps", "environment steps so far, those of groups that a filter dropped included"),
     Signal("time/epoch", "time", "identity", "none", "epochs", "epochs of the data seen so far"),
 )
 # fmt: on

@@ -74,6 +74,10 @@ _VERL = {
     "val/test_score/*": "eval/score",
     "perf/time_per_step": "time/step",
     "timing_s/step": "time/step",
+    "timing_s/gen": "time/rollouts",
+    "timing_s/old_log_prob": "time/log_probs",
+    "timing_s/update_actor": "time/updates",
+    "timing_s/testing": "time/eval",
     "training/epoch": "time/epoch",
     # verl-agent and ARLArena
     "val/success_rate": "eval/success_rate",
