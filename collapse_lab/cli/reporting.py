@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +12,6 @@ if TYPE_CHECKING:
     from collapse_lab.report import Format
 
 UNREADABLE = 2
-MOST_NAME = 80
 
 
 @click.command()
@@ -39,7 +37,7 @@ def report(run: Path, out: Path | None, form: Format | None) -> None:
 
     Exit code: 0, or 2 when RUN cannot be read or the file cannot be written.
     """
-    from collapse_lab.report import FORMATS, SUFFIXES, open_case
+    from collapse_lab.report import FORMATS, SUFFIXES, file_stem, open_case
 
     form = form or ("markdown" if out and out.suffix == SUFFIXES["markdown"] else "html")
     try:
@@ -51,18 +49,9 @@ def report(run: Path, out: Path | None, form: Format | None) -> None:
     if out == Path("-"):
         click.echo(text, nl=False)
         return
-    out = out or Path(f"{_stem(case.name)}-report{SUFFIXES[form]}")
+    out = out or Path(f"{file_stem(case.name)}-report{SUFFIXES[form]}")
     try:
         out.write_text(text, encoding="utf-8")
     except OSError as error:
         raise click.BadParameter(str(error), param_hint="--out") from None
     click.echo(f"The report: {out}")
-
-
-def _stem(name: str) -> str:
-    """A file name out of any name.
-
-    >>> _stem("../<b>run 1.log")
-    'b-run-1.log'
-    """
-    return re.sub(r"[^\w.-]+", "-", name, flags=re.ASCII).strip("-.")[:MOST_NAME] or "run"

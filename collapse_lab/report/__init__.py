@@ -9,6 +9,7 @@ and SVG alone: the command line and the app call the same functions.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Literal
 
@@ -20,4 +21,25 @@ Format = Literal["html", "markdown"]
 FORMATS: dict[Format, Callable[[Case], str]] = {"html": to_html, "markdown": to_markdown}
 SUFFIXES: dict[Format, str] = {"html": ".html", "markdown": ".md"}
 
-__all__ = ["FORMATS", "SUFFIXES", "Case", "Format", "open_case", "to_html", "to_markdown"]
+MOST_NAME = 80
+
+
+def file_stem(name: str) -> str:
+    """A part of a file name out of any name.
+
+    >>> file_stem("../<b>run 1.log")
+    'b-run-1.log'
+    """
+    return re.sub(r"[^\w.-]+", "-", name, flags=re.ASCII).strip("-.")[:MOST_NAME] or "run"
+
+
+__all__ = [
+    "FORMATS",
+    "SUFFIXES",
+    "Case",
+    "Format",
+    "file_stem",
+    "open_case",
+    "to_html",
+    "to_markdown",
+]

@@ -111,30 +111,34 @@ class Case:
         return next((i for i, step in enumerate(steps) if step >= alarm.step), len(steps) - 1)
 
 
-def open_case(path: Path | str) -> Case:
+def open_case(path: Path | str, alarms: Sequence[Alarm] | None = None) -> Case:
     """Reads a run folder or a log that `replay` reads, and judges it where nothing has yet.
 
-    Of a log that holds several runs, the one with the worst alarm, or else the last. Raises
-    OSError, ValueError and ImportError for what cannot be read, ValueError without any record.
+    `alarms` are those of somebody who has judged it already. Of a log that holds several runs, the
+    one with the worst alarm, or else the last. Raises OSError, ValueError and ImportError for what
+    cannot be read, ValueError without any record.
     """
     path = Path(path)
     records, log = read(path)
     if not records:
         raise ValueError(f"{path} holds no records yet: there is nothing to report")
     meta = read_meta(path) if path.is_dir() else {}
-    recorded = RunReader(path).alarms() if (path / ALARMS).is_file() else []
-    planned_steps = meta.get("planned_steps")
-    judged = [(run, part, *_judge(part, planned_steps)) for run, part in runs_of(records)]
-    run, part, alarms, unseen = max(reversed(judged), key=lambda one: _worst(one[2]))
-    alarm = first_firm(recorded or alarms)
+    told = RunReader(path).alarms() if (path / ALARMS).is_file() else []
+    judged = not told
+    unseen: Sequence[str] = ()
+    parts = runs_of(records)
+    run, part = parts[-1]
+    if not told and alarms is None:
+        run, part, told, unseen = _worst(parts, meta.get("planned_steps"))
+    alarm = first_firm(told or alarms or ())
     return Case(
         path=path,
         name=path.resolve().name,
         part=run,
-        parts=len(judged),
+        parts=len(parts),
         records=part,
-        alarms=recorded or alarms,
-        judged=not recorded,
+        alarms=told or alarms or (),
+        judged=judged,
         not_monitored=alarm.not_monitored if alarm else unseen,
         format=str(log.format),
         framework=str(meta.get("framework") or log.framework),
@@ -149,6 +153,16 @@ def first_firm(alarms: Sequence[Alarm]) -> Alarm | None:
     return next((alarm for alarm in alarms if alarm.severity != "watch"), next(iter(alarms), None))
 
 
+def _worst(
+    parts: Sequence[tuple[str, Sequence[Record]]], planned_steps: int | None
+) -> tuple[str, Sequence[Record], list[Alarm], tuple[str, ...]]:
+    """The run with the worst alarm, or else the last: its name, records, alarms and what could not
+    be judged."""
+    judged = [(run, part, *_judge(part, planned_steps)) for run, part in reversed(parts)]
+    worst = [max((SEVERITIES.index(a.severity) for a in one[2]), default=-1) for one in judged]
+    return judged[worst.index(max(worst))]
+
+
 def _judge(
     records: Sequence[Record], planned_steps: int | None
 ) -> tuple[list[Alarm], tuple[str, ...]]:
@@ -157,10 +171,6 @@ def _judge(
     coverage = panel.coverage()
     unseen = [f"{family} (not logged)" for family in coverage.missing]
     return alarms, (*unseen, *(f"{name} (constant)" for name in coverage.constant))
-
-
-def _worst(alarms: Sequence[Alarm]) -> int:
-    return max((SEVERITIES.index(alarm.severity) for alarm in alarms), default=-1)
 
 
 def _samples(path: Path, alarm: Alarm | None) -> list[tuple[str, Sample]]:

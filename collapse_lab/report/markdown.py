@@ -21,7 +21,7 @@ BROKEN, MISSING = "\u00d7", " "
 WIDTH = 60
 MOST_ALARMS, MOST_EVIDENCE, MOST_CURVES, MOST_SETTINGS, MOST_TEXT = 20, 16, 12, 80, 500
 LONGEST = 60_000
-_MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~@])")
+_MARKUP = re.compile(r"([\\`*{}\[\]<>#|~@]|(?<!\w)_|_(?!\w))")
 
 
 def to_markdown(case: Case) -> str:

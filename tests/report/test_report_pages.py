@@ -177,3 +177,4 @@ def test_text_cannot_leave_its_code_or_its_sentence() -> None:
     assert code("a``b") == "``` a``b ```"
     assert fenced("```\nx") == "````text\n```\nx\n````"
     assert prose("@all [x](y) <b>") == "\\@all \\[x\\](y) \\<b\\>"
+    assert prose("clip_frac _loud_") == "clip_frac \\_loud\\_"
