@@ -8,11 +8,13 @@ from __future__ import annotations
 import click
 
 from collapse_lab import __version__
+from collapse_lab.cli.calibrating import calibrate
 from collapse_lab.cli.dashing import dash
 from collapse_lab.cli.listing import runs
 from collapse_lab.cli.playing import demo
 from collapse_lab.cli.reading import label, replay
 from collapse_lab.cli.reporting import report
+from collapse_lab.cli.scoring import score
 from collapse_lab.cli.training import train
 from collapse_lab.cli.watching import watch
 
@@ -24,5 +26,5 @@ def main() -> None:
     a growing log, or after the fact."""
 
 
-for command in (demo, watch, replay, label, report, runs, dash, train):
+for command in (demo, watch, replay, label, report, runs, dash, train, score, calibrate):
     main.add_command(command)

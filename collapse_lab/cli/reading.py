@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from collapse_lab.cli.calibrating import CALIBRATION, load_limits
 from collapse_lab.records import NEW_RUN, SEVERITIES, Alarm, Record, Severity, runs_of
 
 if TYPE_CHECKING:
@@ -39,8 +40,13 @@ PATHS = click.argument(
     help="Training steps that the runs were planned for, when known: detectors are then a little "
     "faster at the same rate of false alarms.",
 )
+@CALIBRATION
 def replay(
-    paths: tuple[Path, ...], as_json: bool, fail_on: Severity | None, planned_steps: int | None
+    paths: tuple[Path, ...],
+    as_json: bool,
+    fail_on: Severity | None,
+    planned_steps: int | None,
+    calibration: Path | None,
 ) -> None:
     """Runs the detectors over finished logs and run folders, as if they were live.
 
@@ -53,13 +59,14 @@ def replay(
     from collapse_lab.detectors.panel import Panel
     from collapse_lab.watch import detect
 
+    limits = load_limits(calibration)
     code = 0
     for path, records, log in _logs(paths):
         if log is None:
             code = UNREADABLE
             continue
         replayed = Replayed(path, log)
-        for record, alarms in detect(records, lambda: Panel(planned_steps=planned_steps)):
+        for record, alarms in detect(records, lambda: Panel(planned_steps, limits=limits)):
             replayed.add(record, alarms)
         click.echo(json.dumps(replayed.to_dict()) if as_json else replayed.to_text())
         if code == 0 and fail_on and any(_reaches(alarm, fail_on) for _, alarm in replayed.alarms):

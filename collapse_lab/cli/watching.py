@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from collapse_lab.cli.calibrating import CALIBRATION, load_limits
 from collapse_lab.records import SEVERITIES, Severity
 
 if TYPE_CHECKING:
@@ -130,6 +131,7 @@ NOT_FOUND = 127
     metavar="SECONDS",
     help="Time between SIGTERM and SIGKILL when an alarm stops the command.",
 )
+@CALIBRATION
 @click.option(
     "--dash",
     is_flag=True,
@@ -152,6 +154,7 @@ def watch(
     on_alarm: str,
     on_alarm_min: Severity,
     grace: float,
+    calibration: Path | None,
     dash: bool,
 ) -> None:
     """Runs CMD unchanged, records its metrics and tells when the run turns for the worse.
@@ -181,6 +184,13 @@ def watch(
             f"--on-alarm {on_alarm} needs a command; --follow has none to act on"
         )
 
+    limits = load_limits(calibration)
+
+    def panel(planned_steps: int | None) -> Judge:
+        from collapse_lab.detectors.panel import Panel
+
+        return Panel(planned_steps, limits=limits)
+
     def targets() -> list[Target]:
         from collapse_lab.alerts import targets
 
@@ -189,7 +199,7 @@ def watch(
     plan = Plan(
         folder=_folder(root, name, resume, str(follow) if follow else _stem(command)),
         meta=_meta(command, follow, planned_steps),
-        make_panel=_panel,
+        make_panel=panel,
         targets=targets,
         policy=actions.Policy(action, on_alarm_min),
         cooldown=cooldown,
@@ -232,12 +242,6 @@ def _open_app(folder: Path) -> None:
     except ModuleNotFoundError as error:
         raise click.UsageError(f"--dash: {error}") from None
     click.echo(f"collapse-lab: the app opens at {link}", err=True)
-
-
-def _panel(planned_steps: int | None) -> Judge:
-    from collapse_lab.detectors.panel import Panel
-
-    return Panel(planned_steps=planned_steps)
 
 
 def _folder(root: Path, name: str | None, resume: str | None, stem: str) -> Path:

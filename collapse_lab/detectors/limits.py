@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from collapse_lab.detectors.base import Finding
+if TYPE_CHECKING:
+    from collapse_lab.detectors.base import Finding
 
 PREFIX = "calibrated-"
 """Begins the name under which a calibrated detector raises alarms."""

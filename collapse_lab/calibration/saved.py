@@ -1,0 +1,75 @@
+"""A calibration as it is kept: a small JSON. Loads nothing heavy, because `watch` does first."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from collapse_lab.detectors.limits import Limits
+
+VERSION = version("collapse-lab")
+"""Scores are those of one version: another one's limits may mean something else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Limits in units of the shipped ones, and what they rest on.
+
+    `shares` is each detector's part of `alpha`. `runs` healthy runs were used, `long_enough` of
+    them have the `records` records up to which the limits hold. `at_most` is the PAC bound: with
+    95 % confidence over the runs that were drawn, at most this share of runs like them is ever
+    alarmed on.
+    """
+
+    alpha: float
+    at_most: float
+    limits: Mapping[str, float]
+    shares: Mapping[str, float]
+    records: int
+    runs: int
+    long_enough: int
+    groups: Sequence[str]
+    names: Sequence[str]
+    version: str = VERSION
+
+    @property
+    def spent(self) -> float:
+        """What is claimed: alpha, rounded down to what so many runs can tell apart."""
+        return sum(self.shares.values())
+
+    @property
+    def least_for_a_new_group(self) -> float:
+        """No smaller share of runs can be claimed for a group that was never seen."""
+        return 1 / (len(self.groups) + 1)
+
+    def to_limits(self) -> Limits:
+        """What a panel needs of it."""
+        promise = (
+            f"calibrated on {self.runs} healthy runs: at most {self.spent:.1%} of healthy runs "
+            f"like these of up to {self.records} records ever see a calibrated alarm"
+        )
+        return Limits(self.limits, self.records, promise)
+
+    def save(self, path: Path) -> None:
+        """Writes the JSON that `load` reads."""
+        fields = {name: getattr(self, name) for name in self.__slots__}
+        path.write_text(json.dumps(fields, indent=1) + "\n")
+
+
+def load(path: Path) -> Calibration:
+    """Reads what `save` wrote. Raises OSError, and ValueError with what to do."""
+    try:
+        raw: dict[str, Any] = json.loads(path.read_text())
+        found = Calibration(**raw)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path} is no calibration ({error}): make one with calibrate") from None
+    if found.version != VERSION:
+        raise ValueError(
+            f"{path} was made by collapse-lab {found.version} and this is {VERSION}, whose scores "
+            "may differ: calibrate again"
+        )
+    return found

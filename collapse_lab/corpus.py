@@ -1,0 +1,106 @@
+"""A corpus: finished runs with what became of them and where they come from.
+
+Any mixture of run folders and logs that `replay` reads, below the folders that are named. What a
+run is like (task, algorithm, ...) is what its `run.json` says; a log of somebody else's says its
+framework at most, and is then grouped by the folder it lies in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from collapse_lab.labels import Label, label_run
+from collapse_lab.readers.base import UnreadableLog
+from collapse_lab.readers.reader import read, sniff
+from collapse_lab.records import Record, runs_of
+from collapse_lab.store import read_meta
+
+UNKNOWN = "unknown"
+FACTS = ("framework", "task", "algorithm", "failure")
+"""What runs can be told apart by: `failure` is what was set up to go wrong, else the label."""
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusRun:
+    """`facts` hold every one of `FACTS`; runs of one `group` share task, algorithm and framework,
+    or the folder of their logs where none of those is known."""
+
+    name: str
+    records: Sequence[Record]
+    label: Label
+    facts: Mapping[str, str]
+    group: str
+    planned_steps: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What lies in the corpus and is no run of it, and why."""
+
+    name: str
+    reason: str
+
+
+def read_corpus(roots: Sequence[Path]) -> Iterator[CorpusRun | LeftOut]:
+    """Every run below the roots, one log at a time, in the order of their names."""
+    for root in roots:
+        for path in _logs(root):
+            name = str(path.relative_to(root)) if path != root else path.name
+            folder = str(Path(root.name) / Path(name).parent) if path != root else path.parent.name
+            yield from _read(path, name, folder)
+
+
+def _logs(path: Path) -> Iterator[Path]:
+    """A file, a folder that is a log or a run, or all of those below a folder."""
+    if path.is_dir():
+        try:
+            sniff(path)
+        except UnreadableLog:
+            for child in sorted(path.iterdir()):
+                if not child.name.startswith("."):
+                    yield from _logs(child)
+            return
+    yield path
+
+
+def _read(path: Path, name: str, folder: str) -> Iterator[CorpusRun | LeftOut]:
+    meta = read_meta(path) if path.is_dir() else {}
+    if meta.get("state") == "running":
+        yield LeftOut(name, "not finished")
+        return
+    try:
+        records, log = read(path)
+    except (OSError, ValueError, ImportError) as error:
+        yield LeftOut(name, str(error).split(". ")[0].replace(str(path), "it"))
+        return
+    if not records:
+        yield LeftOut(name, "holds no records")
+        return
+    config = meta.get("config")
+    stated = cast(dict[str, Any], config) if isinstance(config, dict) else {}
+    for part, some in runs_of(records):
+        label = _stated_label(meta) or label_run(some)
+        facts = {
+            "framework": str(meta.get("framework") or log.framework),
+            "task": str(stated.get("task") or UNKNOWN),
+            "algorithm": str(stated.get("algorithm") or UNKNOWN),
+            "failure": str(meta.get("failure") or label.kind),
+        }
+        known = UNKNOWN not in (facts["task"], facts["algorithm"])
+        yield CorpusRun(
+            f"{name} [{part}]" if part else name,
+            some,
+            label,
+            facts,
+            "/".join(facts[fact] for fact in FACTS[:3]) if known else folder,
+            meta.get("planned_steps"),
+        )
+
+
+def _stated_label(meta: Mapping[str, Any]) -> Label | None:
+    """What run.json says became of the run, in the form of `collapse-lab label --json`."""
+    stated = meta.get("label")
+    return Label(stated["class"], stated.get("onset"), stated.get("cross")) if stated else None
