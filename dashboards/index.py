@@ -13,17 +13,17 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
 
-from collapse_lab import __version__
 from collapse_lab.dashboards.columns import Library, OpenColumns, SealedColumns
 from collapse_lab.dashboards.root import READ, Root, UnknownRun
 from collapse_lab.dashboards.summary import Summary, outline, summarise
 from collapse_lab.records import Alarm
 from collapse_lab.store import RECORDS, RUN, SAMPLES, SEALED, RunReader, read_meta
 
-FORMAT = [__version__, *Summary.__dataclass_fields__]
+FORMAT = [version("collapse-lab"), *Summary.__dataclass_fields__]
 """A cache that another version wrote is made anew."""
 CACHE = ".collapse-lab-index.json"
 JUDGED_ROWS = 20_000

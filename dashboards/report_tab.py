@@ -16,7 +16,7 @@ from collapse_lab.dashboards.view import View
 from collapse_lab.inert import inert
 from collapse_lab.report import FORMATS, SUFFIXES, Format, file_stem, open_case
 
-MOST_ROWS = 50_000
+MOST_ROWS = 20_000
 """A report reads and may judge the whole run: of a longer one, for more than some seconds."""
 BUTTONS: dict[str, Format] = {"report-html": "html", "report-markdown": "markdown"}
 

@@ -88,7 +88,7 @@
   window.collapseLab = { go, order: [] };
 
   // a hidden tab asks for nothing but the news
-  const TICKS = { "runs-tick": "runs-grid", "run-tick": "run-head", "signals-tick": "signals" };
+  const TICKS = { "runs-tick": "runs-grid", "run-tick": "run-head", "signals-tick": "signals", "compare-tick": "compare" };
   document.addEventListener("visibilitychange", () => {
     for (const [tick, beside] of Object.entries(TICKS)) {
       if (document.getElementById(beside)) ns.set_props(tick, { disabled: document.hidden });
