@@ -1,0 +1,163 @@
+"""`calibrate` on run folders, then `score`, `replay` and `watch` with what it wrote."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from made_runs import keep, made_run
+
+from collapse_lab.cli import main
+from collapse_lab.store import RunReader
+
+HEALTHY, ALPHA = 21, "0.1"
+
+
+def collapse_lab(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Healthy runs of two algorithms, and two collapses."""
+    root = tmp_path_factory.mktemp("corpus")
+    for seed in range(HEALTHY):
+        config = {"task": "sorting", "algorithm": ("grpo", "sapo")[seed % 2]}
+        keep(root / f"run-{seed:02}", made_run(seed), config=config)
+    for seed in (50, 51):
+        config = {"task": "sorting", "algorithm": "sapo"}
+        keep(root / f"lost-{seed}", made_run(seed, onset=35, lost=True), config=config)
+    return root
+
+
+@pytest.fixture(scope="module")
+def calibration(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("out") / "calibration.json"
+    assert collapse_lab("calibrate", corpus, "--alpha", ALPHA, "--out", out).exit_code == 0
+    return out
+
+
+def test_calibrate_says_what_may_be_claimed_and_names_what_it_left_out(
+    corpus: Path, tmp_path: Path
+) -> None:
+    result = collapse_lab("calibrate", corpus, "--alpha", ALPHA, "--out", tmp_path / "c.json")
+    assert "21 healthy runs of 2 groups, 60 records each; alpha 0.1" in result.stdout
+    assert "at most 9.1 %" in result.stdout  # two ranks of 22
+    assert "nothing below 33 % can be claimed" in result.stdout
+    assert "left out: lost-50: labelled collapse" in result.stderr
+    kept: dict[str, Any] = json.loads((tmp_path / "c.json").read_text())
+    assert kept["limits"].keys() == {"e-detector", "reward-drop"}
+    assert kept["runs"] == HEALTHY and kept["records"] == 60
+
+
+def test_calibrate_refuses_when_the_runs_are_too_few_and_writes_nothing(
+    corpus: Path, tmp_path: Path
+) -> None:
+    result = collapse_lab("calibrate", corpus, "--alpha", "0.05", "--out", tmp_path / "c.json")
+    assert result.exit_code == 2
+    assert "21 healthy runs are too few for alpha 0.05" in result.stderr
+    assert "alpha 0.091 can be claimed, or 0.046 for one detector alone" in result.stderr
+    assert not (tmp_path / "c.json").exists()
+
+
+def test_one_detector_alone_can_be_calibrated_with_fewer(corpus: Path, tmp_path: Path) -> None:
+    out = tmp_path / "c.json"
+    result = collapse_lab(
+        "calibrate", corpus, "--alpha", "0.05", "--detector", "cusum", "--out", out
+    )
+    assert result.exit_code == 0
+    assert json.loads(out.read_text())["limits"].keys() == {"cusum"}
+
+
+def test_score_prints_every_tier_shipped_and_calibrated(corpus: Path, calibration: Path) -> None:
+    result = collapse_lab("score", corpus, "--calibration", calibration)
+    assert result.exit_code == 0
+    assert "23 runs of 2 groups: 21 healthy, 2 collapse." in result.stdout
+    for row in ("critical", "alarm or above", "alarm or above, calibrated", "never", "always"):
+        assert f"| {row} |" in result.stdout
+    assert "21 of these runs set the limits" in result.stdout
+
+
+def test_score_as_json_has_groups_and_the_paired_difference(
+    corpus: Path, calibration: Path
+) -> None:
+    result = collapse_lab(
+        "score", corpus, "--json", "--group-by", "algorithm", "--calibration", calibration
+    )
+    found: dict[str, Any] = json.loads(result.stdout)
+    assert found["kinds"] == {"collapse": 2, "healthy": 21}
+    assert found["detectors"]["always"]["healthy_alarmed"]["hits"] == HEALTHY
+    assert found["by"]["grpo"]["alarm or above"]["early_recall"]["of"] == 0
+    assert found["by"]["sapo"]["alarm or above"]["early_recall"]["of"] == 2
+    # calibrated on these very runs: at most one rank each is left above the limits
+    assert found["detectors"]["alarm or above, calibrated"]["healthy_alarmed"]["hits"] == 0
+    assert set(found["calibrated_minus_shipped"]) == {
+        "healthy_alarmed",
+        "early_recall",
+        "recall_10_later",
+    }
+
+
+def test_healthy_runs_stand_beside_every_kind_of_failure(corpus: Path) -> None:
+    result = collapse_lab("score", corpus, "--json", "--group-by", "failure")
+    part = json.loads(result.stdout)["by"]
+    assert list(part) == ["collapse"]
+    assert part["collapse"]["alarm or above"]["healthy_alarmed"]["of"] == HEALTHY
+
+
+def test_score_of_nothing_is_an_error(tmp_path: Path) -> None:
+    result = collapse_lab("score", tmp_path)
+    assert result.exit_code == 2
+    assert "no finished run" in result.stderr
+
+
+def test_replay_and_watch_raise_calibrated_alarms(
+    corpus: Path, calibration: Path, tmp_path: Path
+) -> None:
+    result = collapse_lab("replay", corpus / "lost-50", "--json", "--calibration", calibration)
+    alarms = [a for a in json.loads(result.stdout)["alarms"] if a["severity"] == "alarm"]
+    assert {alarm["detector"] for alarm in alarms} <= {
+        "calibrated-e-detector",
+        "calibrated-reward-drop",
+    }
+    assert alarms and "calibrated on 21 healthy runs" in alarms[0]["notes"][-1]
+    printer = "import sys; print(open(sys.argv[1]).read())"
+    program = "from collapse_lab.cli import main; main()"
+    log = corpus / "lost-50" / "records.jsonl"
+    watch = ["watch", "--calibration", calibration, "--root", tmp_path, "--name", "again"]
+    done = subprocess.run(
+        [sys.executable, "-c", program, *watch, "--", sys.executable, "-c", printer, log],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    watched = RunReader(tmp_path / "again").alarms()
+    assert [(a.step, a.detector) for a in watched if a.severity == "alarm"] == [
+        (alarm["step"], alarm["detector"]) for alarm in alarms
+    ]
+
+
+@pytest.mark.parametrize("command", ["watch", "replay", "score"])
+def test_a_file_that_is_no_calibration_is_refused_at_the_start(
+    command: str, corpus: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "c.json"
+    path.write_text('{"alpha": 0.1}')
+    rest = ["--", "true"] if command == "watch" else [corpus]
+    result = collapse_lab(command, "--calibration", path, *rest)
+    assert result.exit_code == 2
+    assert "is no calibration" in result.stderr
+
+
+def test_a_calibration_of_another_version_is_refused(calibration: Path, tmp_path: Path) -> None:
+    old = json.loads(calibration.read_text()) | {"version": "0.0.1"}
+    (tmp_path / "c.json").write_text(json.dumps(old))
+    result = collapse_lab("replay", "--calibration", tmp_path / "c.json", tmp_path)
+    assert result.exit_code == 2
+    assert "calibrate again" in result.stderr

@@ -1,0 +1,95 @@
+"""A corpus is whatever finished runs and logs lie below a folder; the rest is named."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from collapse_lab.corpus import CorpusRun, LeftOut, read_corpus
+from collapse_lab.records import Record
+from collapse_lab.store import RunWriter
+
+LOG = "".join(
+    f"step:{step} - actor/grad_norm:0.5 - critic/score/mean:{min(step, 30) / 40:.3f}\n"
+    for step in range(1, 61)
+)
+
+
+def keep(folder: Path, meta: dict[str, object], rewards: list[float]) -> None:
+    writer = RunWriter(folder, meta)
+    for step, reward in enumerate(rewards):
+        writer.append(Record(step, values={"reward/mean": reward}))
+    writer.finish()
+
+
+def corpus(*roots: Path) -> tuple[dict[str, CorpusRun], dict[str, str]]:
+    found = list(read_corpus(roots))
+    runs = {one.name: one for one in found if isinstance(one, CorpusRun)}
+    return runs, {one.name: one.reason for one in found if isinstance(one, LeftOut)}
+
+
+def test_a_run_folder_tells_its_task_algorithm_and_failure(tmp_path: Path) -> None:
+    config = {"task": "sokoban", "algorithm": "grpo"}
+    meta = {"framework": "collapse-lab", "config": config, "failure": "stale sampler"}
+    keep(tmp_path / "a", meta, [0.5] * 30)
+    runs, left_out = corpus(tmp_path)
+    assert left_out == {}
+    assert runs["a"].facts == {
+        "framework": "collapse-lab",
+        "task": "sokoban",
+        "algorithm": "grpo",
+        "failure": "stale sampler",
+    }
+    assert runs["a"].group == "collapse-lab/sokoban/grpo"
+    assert len(runs["a"].records) == 30
+
+
+def test_a_sealed_run_is_read_without_its_lines(tmp_path: Path) -> None:
+    keep(tmp_path / "a", {}, [0.5] * 30)
+    (tmp_path / "a" / "records.jsonl").unlink()
+    assert len(corpus(tmp_path)[0]["a"].records) == 30
+
+
+def test_a_stated_label_is_believed_before_the_rule(tmp_path: Path) -> None:
+    keep(tmp_path / "a", {"label": {"class": "collapse", "onset": 12, "cross": 15}}, [0.5] * 30)
+    label = corpus(tmp_path)[0]["a"].label
+    assert (label.kind, label.onset, label.cross) == ("collapse", 12, 15)
+
+
+def test_logs_of_others_are_found_at_any_depth_and_grouped_by_their_folder(tmp_path: Path) -> None:
+    (tmp_path / "mine" / "deep").mkdir(parents=True)
+    (tmp_path / "mine" / "deep" / "train.log").write_text(LOG)
+    (tmp_path / "mine" / "other.log").write_text(LOG)
+    runs, _ = corpus(tmp_path / "mine")
+    assert runs["deep/train.log"].group == "mine/deep"
+    assert runs["other.log"].group == "mine"
+    assert runs["other.log"].facts["framework"] == "verl"
+    assert runs["other.log"].facts["failure"] == runs["other.log"].label.kind == "healthy"
+
+
+def test_one_log_alone_is_a_corpus(tmp_path: Path) -> None:
+    (tmp_path / "train.log").write_text(LOG)
+    assert list(corpus(tmp_path / "train.log")[0]) == ["train.log"]
+
+
+def test_what_is_no_finished_run_is_named_with_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("nothing to see\n")
+    RunWriter(tmp_path / "live").append(Record(0, values={"reward/mean": 0.1}))
+    (tmp_path / ".hidden").write_text("x")
+    runs, left_out = corpus(tmp_path)
+    assert runs == {}
+    assert left_out["live"] == "not finished"
+    assert "fits no known format" in left_out["notes.txt"]
+    assert set(left_out) == {"live", "notes.txt"}
+
+
+def test_two_runs_in_one_log_are_two(tmp_path: Path) -> None:
+    lines = [
+        {"step": step, "values": {"reward/mean": 0.4}}
+        | ({"notes": {"event/new_run": name}} if step == 0 else {})
+        for name in ("first", "second")
+        for step in range(20)
+    ]
+    (tmp_path / "records.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    runs, _ = corpus(tmp_path)
+    assert list(runs) == ["records.jsonl [first]", "records.jsonl [second]"]

@@ -1,0 +1,117 @@
+"""Which runs count for what, and that a row's scores are those of its alarms."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import pytest
+
+from collapse_lab.corpus import CorpusRun
+from collapse_lab.labels import Label
+from collapse_lab.records import Record, Severity
+from collapse_lab.scorecard import ALARM, JudgedRun, difference, judge, references, scored, scores
+from collapse_lab.scoring import Share
+
+
+def judged(
+    kind: str,
+    *raised: tuple[int, Severity, str],
+    onset: int | None = None,
+    group: str = "g",
+) -> JudgedRun:
+    cross = None if onset is None else onset + 5
+    return JudgedRun("", kind, group, {}, range(100), onset, cross, raised)
+
+
+def alarmed(run: JudgedRun) -> list[int]:
+    return run.alarms(ALARM)
+
+
+CRITICAL: tuple[int, Severity, str] = (90, "critical", "non-finite")
+DROP: tuple[int, Severity, str] = (70, "alarm", "calibrated-reward-drop")
+FAMILIES: tuple[int, Severity, str] = (55, "alarm", "e-detector")
+WATCH: tuple[int, Severity, str] = (20, "watch", "cusum")
+
+
+def test_each_tier_has_its_own_alarms() -> None:
+    run = judged("healthy", WATCH, FAMILIES, DROP, CRITICAL)
+    assert run.alarms("watch or above") == [20, 55, 70, 90]
+    assert run.alarms("alarm or above") == [55, 70, 90]
+    assert run.alarms("alarm or above, reward aside") == [55, 90]
+    assert run.alarms("critical") == [90]
+
+
+def test_dips_are_healthy_and_runs_that_never_learned_or_were_cut_short_are_not() -> None:
+    runs = [
+        judged("healthy"),
+        judged("healthy_with_dip", DROP),
+        judged("never_learned", DROP),
+        judged("suspect_censored", DROP),
+        judged("too_short"),
+    ]
+    found = scores(runs, alarmed)
+    assert found.healthy_alarmed == Share(1, 2)
+    assert found.dips_alarmed == Share(1, 1)
+    assert found.never_learned_alarmed == Share(1, 1)
+    assert found.early.of == 0
+
+
+def test_early_late_and_by_the_crossing() -> None:
+    runs = [
+        judged("collapse", FAMILIES, onset=60),  # five before
+        judged("collapse", FAMILIES, onset=55),  # at the onset
+        judged("hard_fail", FAMILIES, onset=40),  # fifteen after
+        judged("collapse", FAMILIES, onset=90),  # premature: the horizon is 22.5
+        judged("slow_decay", FAMILIES, onset=90),  # has no horizon
+    ]
+    found = scores(runs, alarmed)
+    assert found.early == Share(2, 5)
+    assert found.late == Share(3, 5)
+    assert found.by_crossing == Share(4, 5)  # 55 is before all crossings but 45
+    assert found.premature == Share(1, 5)
+    assert found.lead == (5, 5, 5)
+    assert found.expected_lead == 5 / 4
+
+
+def test_a_corpus_without_collapses_and_one_without_healthy_runs_have_no_such_score() -> None:
+    healthy = scores([judged("healthy", FAMILIES)], alarmed)
+    assert math.isnan(healthy.early.value) and healthy.healthy_alarmed == Share(1, 1)
+    collapsed = scores([judged("collapse", FAMILIES, onset=60)], alarmed)
+    assert math.isnan(collapsed.healthy_alarmed.value) and collapsed.early == Share(1, 1)
+    assert math.isnan(scores([], alarmed).early.value)
+
+
+def test_scores_are_json_with_null_for_what_is_undefined() -> None:
+    raw = scores([judged("healthy")], alarmed).to_dict()
+    again: dict[str, Any] = json.loads(json.dumps(raw, allow_nan=False))
+    assert again["early_recall"] == {"hits": 0, "of": 0, "wilson": [None, None]}
+    assert again["healthy_alarmed"]["at_most"] == pytest.approx(0.95)
+    assert again["lead_quartiles"] == [None, None, None]
+
+
+def test_the_references_know_nothing_of_the_run() -> None:
+    run = judged("collapse", FAMILIES, onset=60)
+    points = {name: list(rule(run)) for name, rule in references().items()}
+    assert points["never"] == []
+    assert points["always"] == list(range(100))
+    assert points["every 100 records"] == [99]
+    assert points["alarm or above, 10 records late"] == [65]
+
+
+def test_the_same_alarms_differ_by_nothing_however_runs_are_drawn() -> None:
+    runs = [
+        scored(run, alarmed)
+        for run in (judged("healthy", FAMILIES), judged("collapse", FAMILIES, onset=60))
+    ]
+    assert difference(runs, runs, ["a", "b"])["early_recall"] == (0, 0)
+
+
+def test_a_run_is_judged_record_by_record_and_its_label_becomes_points() -> None:
+    records = [Record(10 * i, values={"optim/grad_norm": math.nan}) for i in range(5)]
+    run = judge(CorpusRun("", records, Label("hard_fail", 20, 30), {}, "g"))
+    assert (run.onset, run.cross) == (2, 3)
+    assert run.raised[0][1:] == ("critical", "non-finite")
+    healthy = judge(CorpusRun("", records, Label("suspect_censored", 20, 30), {}, "g"))
+    assert (healthy.onset, healthy.cross) == (None, None)
