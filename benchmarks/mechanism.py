@@ -147,10 +147,11 @@ def read(folder: Path) -> Watched:
     frame = frame.with_columns(pl.lit(None, pl.Float64).alias(name) for name in absent)
     signals: dict[str, Series] = {}
     for name in DIRECTIONS:
-        series = frame[name].fill_null(np.nan).to_numpy()
-        with np.errstate(divide="ignore", invalid="ignore"):
-            scaled: Array = np.log(series) if SIGNALS[name].transform == "log" else series
-        signals[name] = Series.of(scaled)
+        series: Array = frame[name].fill_null(np.nan).to_numpy(writable=True)
+        if SIGNALS[name].transform == "log":
+            with np.errstate(divide="ignore", invalid="ignore"):
+                np.log(series, out=series)
+        signals[name] = Series.of(series)
     return Watched(run_of(frame, read_meta(folder)["config"]), signals)
 
 
