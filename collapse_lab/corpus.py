@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from collapse_lab.labels import Label, label_run
-from collapse_lab.readers.base import UnreadableLog
+from collapse_lab.readers.base import FileFormat, LineFormat, UnreadableLog
 from collapse_lab.readers.reader import read, sniff
 from collapse_lab.records import Record, runs_of
-from collapse_lab.store import read_meta
+from collapse_lab.store import RUN, read_meta
 
 UNKNOWN = "unknown"
 FACTS = ("framework", "task", "algorithm", "failure")
@@ -55,15 +55,31 @@ def read_corpus(roots: Sequence[Path]) -> Iterator[CorpusRun | LeftOut]:
 
 def _logs(path: Path) -> Iterator[Path]:
     """A file, a folder that is a log or a run, or all of those below a folder."""
-    if path.is_dir():
-        try:
-            sniff(path)
-        except UnreadableLog:
-            for child in sorted(path.iterdir()):
-                if not child.name.startswith("."):
-                    yield from _logs(child)
-            return
-    yield path
+    if path.is_file() or _is_log(path):
+        yield path
+        return
+    for child in sorted(path.iterdir()):
+        if not child.name.startswith("."):
+            yield from _logs(child)
+
+
+def _is_log(folder: Path) -> bool:
+    """Whether a folder is one log, and no collection: the innermost that its format claims, without
+    logs of other formats in it."""
+    if (folder / RUN).is_file():
+        return True
+    form = _format(folder)
+    return form is not None and all(
+        _format(child) is not form if child.is_dir() else _format(child) in (None, form)
+        for child in folder.iterdir()
+    )
+
+
+def _format(path: Path) -> type[LineFormat] | type[FileFormat] | None:
+    try:
+        return sniff(path)
+    except (OSError, UnreadableLog):
+        return None
 
 
 def _read(path: Path, name: str, folder: str) -> Iterator[CorpusRun | LeftOut]:

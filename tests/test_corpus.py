@@ -67,6 +67,20 @@ def test_logs_of_others_are_found_at_any_depth_and_grouped_by_their_folder(tmp_p
     assert runs["other.log"].facts["failure"] == runs["other.log"].label.kind == "healthy"
 
 
+def test_a_folder_of_mixed_logs_is_no_event_folder(tmp_path: Path) -> None:
+    from torch.utils.tensorboard import SummaryWriter
+
+    for folder in (tmp_path / "events", tmp_path / "mixed"):
+        writer = SummaryWriter(str(folder))
+        for step in range(30):
+            writer.add_scalar("reward", 0.5, step)
+        writer.close()
+    (tmp_path / "mixed" / "train.log").write_text(LOG)
+    runs, _ = corpus(tmp_path)
+    events = next(name for name in runs if name.startswith("mixed/events"))
+    assert set(runs) == {"events", events, "mixed/train.log"}
+
+
 def test_one_log_alone_is_a_corpus(tmp_path: Path) -> None:
     (tmp_path / "train.log").write_text(LOG)
     assert list(corpus(tmp_path / "train.log")[0]) == ["train.log"]
