@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from collapse_lab.dashboards.columns import Columns, Library
+from collapse_lab.dashboards.histories import Histories, Shelf
 from collapse_lab.dashboards.index import Index
 from collapse_lab.dashboards.root import Root, UnknownRun
 from collapse_lab.records import Alarm
@@ -22,6 +23,7 @@ class Desk:
     library: Library
     reference: Desk | None = None
     """Healthy runs to hold others against: a calibration corpus."""
+    shelf: Shelf = field(default_factory=Shelf)
 
     def folder(self, name: str) -> Path:
         """The run's folder, checked to lie in the root."""
@@ -33,6 +35,10 @@ class Desk:
             return self.library.columns(self.root.run(name))
         except FileNotFoundError:
             raise UnknownRun(name) from None
+
+    def histories(self, name: str) -> Histories:
+        """The run's histograms as far as they have been read: `refresh` reads on."""
+        return self.shelf.histories(self.root.run(name))
 
     def alarms(self, name: str) -> list[Alarm]:
         """The run's own alarms, else those that the app found by judging it afterwards."""

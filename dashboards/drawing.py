@@ -9,7 +9,7 @@ from typing import Any, TypedDict
 import numpy as np
 
 from collapse_lab.dashboards.columns import Columns, Floats
-from collapse_lab.dashboards.curves import AXES, Curve, Window, axis_of, curve
+from collapse_lab.dashboards.curves import AXES, TOKENS, Curve, Window, axis_of, curve
 from collapse_lab.dashboards.desk import Desk
 from collapse_lab.dashboards.figures import Event, Shade, appended, panel
 from collapse_lab.dashboards.summary import tell
@@ -17,6 +17,7 @@ from collapse_lab.dashboards.view import View, number
 from collapse_lab.records import Alarm, Evidence
 
 POINTS = 900
+X = {"step": "Step", "tokens": "Tokens", "time": "Hours", "event": "From the alarm"}
 LR, LR_JUMP = "optim/lr", 1.5
 """A learning rate that changes by this factor from one step to the next was set by somebody."""
 MOST_EVENTS = 40
@@ -42,6 +43,12 @@ class Sheet:
     """Whether more may come."""
 
 
+def axes_offered(columns: Columns, alarms: Sequence[Alarm]) -> dict[str, str]:
+    """What a run's panels may stand over."""
+    there = {"tokens": TOKENS in columns.names, "event": bool(alarms)}
+    return {axis: text for axis, text in X.items() if there.get(axis, True)}
+
+
 def window_of(view: View, alarms: Sequence[Alarm]) -> Window:
     """The window that a query string asks for."""
     told = tell(alarms)
@@ -64,7 +71,7 @@ def sheet(desk: Desk, name: str, view: View, theme: str | None, signals: Iterabl
     window = window_of(view, alarms)
     x = axis_of(columns, window)
     found = columns.read(signals)
-    shades = [_shade(columns, x, alarm) for alarm in alarms[:MOST_EVENTS]]
+    shades = [shade_of(columns, x, alarm) for alarm in alarms[:MOST_EVENTS]]
     evidence = _evidence(alarms)
     happened = events(columns, x)
     x_range = shown_range(x, window)
@@ -168,7 +175,8 @@ def x_of(columns: Columns, x: Floats, step: int) -> float:
     return float(x[min(int(np.searchsorted(columns.steps[: len(x)], step)), len(x) - 1)])
 
 
-def _shade(columns: Columns, x: Floats, alarm: Alarm) -> Shade:
+def shade_of(columns: Columns, x: Floats, alarm: Alarm) -> Shade:
+    """An alarm on the axis."""
     low, high = (x_of(columns, x, step) for step in alarm.since_interval)
     last = alarm.last_healthy_step
     healthy = None if last is None else x_of(columns, x, last)

@@ -151,19 +151,6 @@ def _shapes(
     log: bool,
 ) -> list[dict[str, Any]]:
     shapes: list[dict[str, Any]] = []
-
-    def upright(low: float, high: float, colour: str) -> dict[str, Any]:
-        return {
-            "type": "rect", "xref": "x", "yref": "paper", "x0": low, "x1": high, "y0": 0, "y1": 1,
-            "fillcolor": colour, "line": {"width": 0}, "layer": "below",
-        }  # fmt: skip
-
-    def line(x: float, colour: str, width: float, dash: str) -> dict[str, Any]:
-        return {
-            "type": "line", "xref": "x", "yref": "paper", "x0": x, "x1": x, "y0": 0, "y1": 1,
-            "line": {"color": colour, "width": width, "dash": dash}, "layer": "below",
-        }  # fmt: skip
-
     if evidence is not None and math.isfinite(evidence.low) and math.isfinite(evidence.high):
         bounds = (
             (max(evidence.low, 1e-300), evidence.high) if log else (evidence.low, evidence.high)
@@ -177,16 +164,7 @@ def _shapes(
         )  # fmt: skip
     if evidence_span is not None:
         shapes.append(upright(*evidence_span, colours.since))
-    for shade in shades:
-        firm = shade.alarm.severity != "watch"
-        colour = getattr(colours, shade.alarm.severity)
-        if firm and evidence_span is None:
-            shapes.append(upright(shade.low, max(shade.high, shade.low), colours.since))
-        if firm and shade.healthy is not None:
-            shapes.append(line(shade.healthy, colours.healthy, 1.4, "4px,3px"))
-        shapes.append(line(shade.x, colour, 1.6 if firm else 1, "solid" if firm else "dot"))
-    for event in events:
-        shapes.append(line(event.x, colours.muted, 1, "dash"))
+    shapes += uprights(colours, shades, events, since=evidence_span is None)
     for low, high in curve.gaps:
         shapes.append(
             {
@@ -195,6 +173,43 @@ def _shapes(
             }
         )  # fmt: skip
     return shapes
+
+
+def uprights(
+    colours: Palette,
+    shades: Sequence[Shade],
+    events: Sequence[Event] = (),
+    since: bool = True,
+    layer: str = "below",
+) -> list[dict[str, Any]]:
+    """Alarms and events over the whole height of a panel; `since` also shades where the change
+    of a firm alarm began."""
+    shapes: list[dict[str, Any]] = []
+    for shade in shades:
+        firm = shade.alarm.severity != "watch"
+        colour = getattr(colours, shade.alarm.severity)
+        if firm and since:
+            shapes.append(upright(shade.low, max(shade.high, shade.low), colours.since))
+        if firm and shade.healthy is not None:
+            shapes.append(_line(shade.healthy, colours.healthy, 1.4, "4px,3px"))
+        shapes.append(_line(shade.x, colour, 1.6 if firm else 1, "solid" if firm else "dot"))
+    shapes += [_line(event.x, colours.muted, 1, "dash") for event in events]
+    return [shape | {"layer": layer} for shape in shapes]
+
+
+def upright(low: float, high: float, colour: str) -> dict[str, Any]:
+    """A stretch of x over the whole height."""
+    return {
+        "type": "rect", "xref": "x", "yref": "paper", "x0": low, "x1": high, "y0": 0, "y1": 1,
+        "fillcolor": colour, "line": {"width": 0}, "layer": "below",
+    }  # fmt: skip
+
+
+def _line(x: float, colour: str, width: float, dash: str) -> dict[str, Any]:
+    return {
+        "type": "line", "xref": "x", "yref": "paper", "x0": x, "x1": x, "y0": 0, "y1": 1,
+        "line": {"color": colour, "width": width, "dash": dash},
+    }  # fmt: skip
 
 
 def _extended(
