@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import unquote
 
-from dash import ALL, ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
+from dash import ALL, ClientsideFunction, Dash, Input, Output, State, dcc, html
 
 from collapse_lab.dashboards import access, parts
 from collapse_lab.dashboards.columns import Library
@@ -20,7 +21,7 @@ from collapse_lab.dashboards.tabs import TABS
 from collapse_lab.dashboards.view import parse, run_link
 from collapse_lab.inert import inert
 
-NEWS_MS = 3000
+MOST_NEWS = 5
 
 
 def open_desk(root: Path | str, judge: bool = True, reference: Path | str | None = None) -> Desk:
@@ -49,6 +50,7 @@ def create_app(root: Path | str | Desk, token: str | None = None) -> Dash:
     )
     app.index_string = app.index_string.replace("<html>", '<html lang="en">')
     app.layout = _shell
+    app.server.add_url_rule("/_pulse", "pulse", partial(pulse, desk))
     wired = cast(App, app)
     _shell_callbacks(wired, desk)
     for part in (*PAGES, *TABS):
@@ -70,9 +72,7 @@ def _shell() -> Any:
             dcc.Location(id="location"),
             dcc.Store(id="view"),
             dcc.Store(id="theme"),
-            dcc.Store(id="heard"),
             dcc.Store(id="news"),
-            dcc.Interval(id="news-tick", interval=NEWS_MS),
             html.A("Skip to content", href="#content", className="skip"),
             html.Header(
                 [
@@ -140,31 +140,6 @@ def _shell_callbacks(app: App, desk: Desk) -> None:
         except parts.Notice as notice:
             return parts.empty(notice.title, *notice.text)
 
-    @app.callback(
-        Output("news", "data"),
-        Output("heard", "data"),
-        Input("news-tick", "n_intervals"),
-        State("heard", "data"),
-    )
-    def hear(ticks: int | None, heard: int | None) -> Any:
-        news = desk.index.news
-        if heard is None:
-            return no_update, len(news)
-        fresh = news[heard:]
-        if not fresh:
-            return no_update, no_update
-        told = [
-            {
-                "run": item.run,
-                "link": run_link(item.run),
-                "severity": item.alarm.severity,
-                "text": f"{inert(item.run, 60)}: {item.alarm.severity} at step {item.alarm.step}, "
-                f"{inert(item.alarm.message, 300)}",
-            }
-            for item in fresh[-5:]
-        ]
-        return told, len(news)
-
     def client(name: str, *wires: Any) -> None:
         app.clientside_callback(ClientsideFunction("shell", name), *wires)
 
@@ -178,6 +153,39 @@ def _shell_callbacks(app: App, desk: Desk) -> None:
     client("theme", Output("theme", "data"), Input("theme-toggle", "n_clicks"))
     client("notify", Output("notify", "children"), Input("notify", "n_clicks"))
     client("announce", Output("announcer", "children"), Input("news", "data"))
+
+
+def pulse(desk: Desk) -> dict[str, Any]:
+    """What an open page asks for every second: whether anything has changed, and the news.
+
+    Not a callback, which would cost the page more than the server. `heard` is how much of the
+    news the page has had, `run` the run that it shows.
+    """
+    from flask import request
+
+    news = desk.index.news
+    heard = request.args.get("heard", len(news), type=int)
+    answer: dict[str, Any] = {"version": desk.index.version, "heard": len(news)}
+    answer["news"] = [
+        {
+            "link": run_link(item.run),
+            "severity": item.alarm.severity,
+            "text": f"{inert(item.run, 60)}: {item.alarm.severity} at step {item.alarm.step}, "
+            f"{inert(item.alarm.message, 300)}",
+        }
+        for item in news[heard:][-MOST_NEWS:]
+    ]
+    name = request.args.get("run")
+    if name:
+        try:
+            columns, summary = desk.columns(name), desk.index.summary(name)
+        except UnknownRun:
+            return answer | {"head": "gone", "rows": "gone"}
+        alarms = len(desk.alarms(name))
+        facts = (summary.state, summary.health, summary.alarms, summary.steps, summary.label)
+        answer["head"] = "|".join(str(fact) for fact in facts)
+        answer["rows"] = f"{columns.rows}|{columns.version}|{alarms}"
+    return answer
 
 
 def _page(path: str) -> tuple[Page, str] | None:

@@ -89,7 +89,7 @@ def search(name: str, view: View, placeholder: str, label: str) -> Any:
                 id=control(name),
                 value=view.get(name, ""),
                 type="search",
-                debounce=0.2,
+                debounce=0.4,
                 placeholder=placeholder,
                 autoComplete="off",
             ),

@@ -6,7 +6,6 @@ import time
 from typing import Any
 
 from dash import Input, Output, State, dcc, html
-from dash.exceptions import PreventUpdate
 
 from collapse_lab.dashboards import parts
 from collapse_lab.dashboards.desk import Desk
@@ -18,7 +17,7 @@ from collapse_lab.dashboards.view import View, remembered, run_link
 from collapse_lab.inert import inert
 from collapse_lab.records import Alarm
 
-REFRESH_MS, MOST_MESSAGE = 2000, 1000
+MOST_MESSAGE = 1000
 
 
 def layout(desk: Desk, view: View) -> Any:
@@ -28,8 +27,7 @@ def layout(desk: Desk, view: View) -> Any:
     return html.Div(
         [
             dcc.Store(id="run", data=name),
-            dcc.Store(id="run-version", data=desk.index.version),
-            dcc.Interval(id="run-tick", interval=REFRESH_MS),
+            dcc.Store(id="run-tick"),
             remembered("tab", view),
             html.Div(_head(desk, summary), id="run-head", className="run-head"),
             html.Nav(
@@ -53,21 +51,16 @@ def layout(desk: Desk, view: View) -> Any:
 def callbacks(app: App, desk: Desk) -> None:
     @app.callback(
         Output("run-head", "children"),
-        Output("run-version", "data"),
-        Input("run-tick", "n_intervals"),
-        State("run-version", "data"),
+        Input("run-tick", "data"),
         State("run", "data"),
         prevent_initial_call=True,
     )
-    def refresh(ticks: int, version: int | None, name: str) -> Any:
-        now = desk.index.version
-        if version == now and ticks % 15:  # now and then for the ages in it
-            raise PreventUpdate
+    def refresh(stamp: str, name: str) -> Any:
         try:
-            return _head(desk, desk.index.summary(name)), now
+            return _head(desk, desk.index.summary(name))
         except UnknownRun:
             text = "What is drawn below is what had been read of it."
-            return parts.empty("This run's folder is gone", text), now
+            return parts.empty("This run's folder is gone", text)
 
 
 def _head(desk: Desk, summary: Summary) -> list[Any]:

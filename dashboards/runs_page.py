@@ -84,8 +84,6 @@ def layout(desk: Desk, view: View) -> Any:
             ),
             remembered("sort", view),
             remembered("closed", view),
-            dcc.Store(id="runs-version"),
-            dcc.Interval(id="runs-tick", interval=REFRESH_MS),
             dag.AgGrid(
                 id="runs-grid",
                 className="runs-grid",
@@ -136,15 +134,13 @@ def callbacks(app: App, desk: Desk) -> None:
     @app.callback(
         Output("runs-grid", "getRowsResponse"),
         Output("runs-count", "children"),
-        Output("runs-version", "data"),
         Input("runs-grid", "getRowsRequest"),
         State("view", "data"),
     )
     def rows(request: dict[str, Any] | None, view: dict[str, str] | None) -> Any:
         if request is None:
-            return no_update, no_update, no_update
+            return no_update, no_update
         query = Query.of(view or {}, request)
-        version = desk.index.version
         everything = desk.index.rows()
         found = answer(everything, query)
         part = found.block(request["startRow"], request["endRow"], time.time())
@@ -156,17 +152,7 @@ def callbacks(app: App, desk: Desk) -> None:
         )
         if pending:
             count += f" · {pending:,} still being read"
-        return {"rowData": part, "rowCount": len(found.rows)}, count, version
-
-    @app.callback(
-        Output("runs-tick", "n_intervals"),
-        Input("runs-tick", "n_intervals"),
-        State("runs-version", "data"),
-        prevent_initial_call=True,
-    )
-    def changed(ticks: int, version: int | None) -> Any:
-        # answering resets the count to 0, which the page takes as "fetch again"
-        return no_update if version == desk.index.version else 0
+        return {"rowData": part, "rowCount": len(found.rows)}, count
 
     @app.callback(Output("location", "search"), Input("runs-wait", "n_intervals"))
     def arrived(ticks: int | None) -> Any:
@@ -179,7 +165,6 @@ def callbacks(app: App, desk: Desk) -> None:
         "refetch",
         Output("runs-grid", "id"),
         Input("view", "data"),
-        Input("runs-tick", "n_intervals"),
         prevent_initial_call=True,
     )
     client(

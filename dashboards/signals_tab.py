@@ -11,7 +11,7 @@ from dash.exceptions import PreventUpdate
 from collapse_lab.dashboards import parts
 from collapse_lab.dashboards.columns import Columns
 from collapse_lab.dashboards.desk import Desk
-from collapse_lab.dashboards.drawing import Cursor, Sheet, growth, sheet
+from collapse_lab.dashboards.drawing import Cursor, growth, sheet
 from collapse_lab.dashboards.figures import HEIGHT
 from collapse_lab.dashboards.page import App, Tab
 from collapse_lab.dashboards.root import UnknownRun
@@ -19,10 +19,10 @@ from collapse_lab.dashboards.summary import tell
 from collapse_lab.dashboards.view import View, control, remembered
 from collapse_lab.inert import inert
 from collapse_lab.records import Alarm
-from collapse_lab.signals import SIGNALS, Signal
+from collapse_lab.signals import SIGNALS
 
 LIVE_MS = 1000
-CONFIG = {"displayModeBar": False, "responsive": True, "doubleClick": False, "showTips": False}
+CONFIG: Any = {"displayModeBar": False, "responsive": True, "doubleClick": False, "showTips": False}
 X = {"step": "Step", "tokens": "Tokens", "time": "Hours", "event": "From the alarm"}
 FAMILIES = {
     "reward": "Reward",
@@ -71,7 +71,7 @@ def layout(desk: Desk, name: str, view: View) -> Any:
             remembered("to", view),
             dcc.Store(id="signals-wanted"),
             dcc.Store(id="signals-cursor"),
-            dcc.Interval(id="signals-tick", interval=LIVE_MS),
+            dcc.Store(id="signals-tick"),
             _legend(),
             html.Div(
                 [_section(title, names) for title, names in groups.items()], className="families"
@@ -131,28 +131,39 @@ def _section(title: str, names: Sequence[str]) -> Any:
 
 
 def _panel(name: str) -> Any:
-    known = SIGNALS.get(name) or Signal(name, "time", "identity", "none", "", "")
+    """Empty until it comes near the screen: a hundred graphs at once take a browser seconds."""
+    known = SIGNALS.get(name)
     return html.Figure(
-        [
-            html.Figcaption(
-                [
-                    html.Span(inert(name), className="signal", title=inert(name)),
-                    html.Span(known.meaning, className="meaning", title=known.meaning),
-                    html.Span(id={"type": "latest", "signal": name}, className="latest"),
-                ]
-            ),
-            dcc.Graph(
-                id={"type": "panel", "signal": name},
-                figure={"data": [], "layout": {"height": HEIGHT}},
-                config=CONFIG,
-                style={"height": f"{HEIGHT}px"},
-            ),
-        ],
-        className="panel",
         id={"type": "panel-box", "signal": name},
+        className="panel",
         **{"data-signal": name},
-        **parts.aria(label=f"{inert(name)}: {known.meaning}"),
+        **parts.aria(label=f"{inert(name)}: {known.meaning if known else ''}"),
     )
+
+
+def _filled(name: str, figure: dict[str, Any], latest: str) -> list[Any]:
+    known = SIGNALS.get(name)
+    meaning = known.meaning if known else ""
+    return [
+        html.Figcaption(
+            [
+                html.Span(inert(name), className="signal", title=inert(name)),
+                html.Span(meaning, className="meaning", title=meaning),
+                html.Span(latest, id={"type": "latest", "signal": name}, className="latest"),
+            ]
+        ),
+        dcc.Graph(
+            id={"type": "panel", "signal": name},
+            figure=figure,
+            config=CONFIG,
+            style={"height": f"{HEIGHT}px"},
+        ),
+    ]
+
+
+def _placed(at: int, new: dict[str, Any]) -> list[Any]:
+    """What goes where, in the order of the page, for the callback's output number `at`."""
+    return [new.get(part["id"]["signal"], no_update) for part in ctx.outputs_list[at]]
 
 
 def _offers(axis: str, columns: Columns, alarms: Sequence[Alarm]) -> bool:
@@ -164,12 +175,8 @@ def _offers(axis: str, columns: Columns, alarms: Sequence[Alarm]) -> bool:
 
 
 def callbacks(app: App, desk: Desk) -> None:
-    figures = Output({"type": "panel", "signal": ALL}, "figure")
-    latest = Output({"type": "latest", "signal": ALL}, "children")
-
     @app.callback(
-        figures,
-        latest,
+        Output({"type": "panel-box", "signal": ALL}, "children"),
         Output("signals-cursor", "data"),
         Input("signals-wanted", "data"),
         State("run", "data"),
@@ -182,14 +189,18 @@ def callbacks(app: App, desk: Desk) -> None:
             drawn = sheet(desk, name, view or {}, theme, wanted["signals"])
         except UnknownRun:
             raise PreventUpdate from None
-        return *_placed(drawn), drawn.cursor
+        filled = {
+            signal: _filled(signal, figure, drawn.latest[signal])
+            for signal, figure in drawn.figures.items()
+        }
+        return _placed(0, filled), drawn.cursor
 
     @app.callback(
-        Output({"type": "panel", "signal": ALL}, "figure", allow_duplicate=True),
-        Output({"type": "latest", "signal": ALL}, "children", allow_duplicate=True),
+        Output({"type": "panel", "signal": ALL}, "figure"),
+        Output({"type": "latest", "signal": ALL}, "children"),
         Output("signals-cursor", "data", allow_duplicate=True),
         Output("signals-live", "style"),
-        Input("signals-tick", "n_intervals"),
+        Input("signals-tick", "data"),
         State("signals-cursor", "data"),
         State("signals-wanted", "data"),
         State("run", "data"),
@@ -198,7 +209,7 @@ def callbacks(app: App, desk: Desk) -> None:
         prevent_initial_call=True,
     )
     def tick(
-        ticks: int, cursor: Cursor | None, wanted: dict[str, Any] | None, name: str,
+        stamp: str, cursor: Cursor | None, wanted: dict[str, Any] | None, name: str,
         view: View, theme: str,
     ) -> Any:  # fmt: skip
         if cursor is None or wanted is None:
@@ -209,13 +220,12 @@ def callbacks(app: App, desk: Desk) -> None:
             raise PreventUpdate from None
         if drawn is None:
             raise PreventUpdate
-        return *_placed(drawn), drawn.cursor, {} if drawn.live else {"display": "none"}
-
-    def _placed(drawn: Sheet) -> tuple[list[Any], list[Any]]:
-        outputs = ctx.outputs_list
-        panels = [drawn.figures.get(part["id"]["signal"], no_update) for part in outputs[0]]
-        values = [drawn.latest.get(part["id"]["signal"], no_update) for part in outputs[1]]
-        return panels, values
+        return (
+            _placed(0, drawn.figures),
+            _placed(1, drawn.latest),
+            drawn.cursor,
+            {} if drawn.live else {"display": "none"},
+        )
 
     app.clientside_callback(
         ClientsideFunction("signals", "watch"),

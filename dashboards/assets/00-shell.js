@@ -19,6 +19,8 @@
   ns.shell = {
     // controls -> the address and the store "view"
     view: function (_content, values, ids) {
+      const triggers = ns.callback_context.triggered.map((part) => part.prop_id);
+      if (triggers.includes("content.children")) window.collapseLab.shown += 1;
       const view = {};
       ids.forEach((id, at) => {
         let value = values[at];
@@ -85,15 +87,45 @@
     window.dispatchEvent(new CustomEvent("_dashprivate_pushstate"));
     window.scrollTo(0, 0);
   }
-  window.collapseLab = { go, order: [] };
+  window.collapseLab = { go, shown: 0 };
 
-  // a hidden tab asks for nothing but the news
-  const TICKS = { "runs-tick": "runs-grid", "run-tick": "run-head", "signals-tick": "signals", "compare-tick": "compare" };
-  document.addEventListener("visibilitychange", () => {
-    for (const [tick, beside] of Object.entries(TICKS)) {
-      if (document.getElementById(beside)) ns.set_props(tick, { disabled: document.hidden });
+  // The pulse: one small question a second; only what has changed reaches Dash. A hidden tab asks
+  // for news alone.
+  const PULSE = 1000, HIDDEN_PULSE = 5000;
+  let heard = null, before = {}, silent = 0;
+  async function pulse() {
+    try {
+      const here = document.hidden ? null : location.pathname.match(/^\/run\/(.+)$/);
+      const query = new URLSearchParams();
+      if (heard !== null) query.set("heard", heard);
+      if (here) query.set("run", decodeURIComponent(here[1]));
+      const answer = await fetch("/_pulse?" + query);
+      if (!answer.ok) throw new Error(answer.status);
+      const now = await answer.json();
+      if (silent > 2) ns.set_props("announcer", { children: "" });
+      silent = 0;
+      heard = now.heard;
+      now.page = location.pathname;
+      if (now.news.length) ns.set_props("news", { data: now.news });
+      if (now.page === before.page) {
+        if (now.head && now.head !== before.head) ns.set_props("run-tick", { data: now.head });
+        if (now.rows && document.getElementById("signals")) {
+          if (now.rows !== before.rows) ns.set_props("signals-tick", { data: now.rows });
+        }
+        if (now.version !== before.version && window.collapseLab.refreshRuns) {
+          window.collapseLab.refreshRuns();
+        }
+      }
+      if (!document.hidden) before = now;
+    } catch {
+      if (++silent === 3) {
+        document.getElementById("announcer").className = "announcer shown critical";
+        ns.set_props("announcer", { children: "The app does not answer. Was it stopped? This page goes on when it is back." });
+      }
     }
-  });
+    setTimeout(pulse, document.hidden ? HIDDEN_PULSE : PULSE);
+  }
+  setTimeout(pulse, PULSE);
 
   const typing = (target) => /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName) &&
     !/^(radio|checkbox|range)$/.test(target.type);

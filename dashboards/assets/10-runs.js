@@ -95,23 +95,20 @@
   }
 
   ns.runs = {
-    refetch: function (view, ticks) {
-      const trigger = ns.callback_context.triggered.map((part) => part.prop_id).join();
-      const ticked = trigger.includes("runs-tick");
-      if (ticked && ticks !== 0) return ns.no_update;
+    refetch: function (view) {
       const { sort, ...filter } = view || {};
       const asked = JSON.stringify(filter);
-      if (!ticked && asked === ns.runs.asked) return ns.no_update;
-      ns.runs.asked = asked;
-      dash_ag_grid.getApiAsync("runs-grid").then((api) => {
-        ticked ? api.refreshInfiniteCache() : api.purgeInfiniteCache();
-        keepOrder(api);
-      });
+      const lately = window.collapseLab.shown;  // a table made anew may have asked too early
+      if (asked === ns.runs.asked && lately === ns.runs.shown) return ns.no_update;
+      Object.assign(ns.runs, { asked, shown: lately });
+      dash_ag_grid.getApiAsync("runs-grid").then((api) => api.purgeInfiniteCache());
       return ns.no_update;
     },
     order: function (request) {
       const by = request && request.sortModel && request.sortModel[0];
-      return by ? (by.sort === "desc" ? "-" : "") + by.colId : null;
+      const sort = by ? (by.sort === "desc" ? "-" : "") + by.colId : "";
+      const now = new URLSearchParams(location.search).get("sort") || "";
+      return sort === now ? ns.no_update : sort;
     },
     compare: function (rows) {
       const names = (rows || []).filter((row) => !row.group).map((row) => row.name);
@@ -134,6 +131,11 @@
       dash_ag_grid.getApiAsync("runs-grid").then(keepOrder);
     }
   }
+  window.collapseLab.refreshRuns = () => {
+    if (location.pathname === "/" && document.getElementById("runs-grid")) {
+      dash_ag_grid.getApiAsync("runs-grid").then((api) => api.refreshInfiniteCache());
+    }
+  };
   window.collapseLab.moveRow = (by) => dash_ag_grid.getApiAsync("runs-grid").then((api) => {
     const cell = api.getFocusedCell();
     const row = Math.max(0, Math.min(api.getDisplayedRowCount() - 1, cell ? cell.rowIndex + by : 0));

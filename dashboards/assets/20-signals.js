@@ -4,10 +4,17 @@
   const ns = (window.dash_clientside = window.dash_clientside || {});
   let observer = null, drawn = new Set(), near = new Set(), asked = null, serial = 0;
 
+  const live = () => {
+    const shown = document.getElementById("signals-live");
+    return shown !== null && shown.style.display !== "none";
+  };
+
   function ask() {
     clearTimeout(asked);
     asked = setTimeout(() => {
-      const wanted = [...near].filter((name) => !drawn.has(name));
+      // panels of a growing run stand at one cursor, so they are drawn together
+      const fresh = [...near].filter((name) => !drawn.has(name));
+      const wanted = fresh.length && live() ? [...near] : fresh;
       if (!wanted.length) return;
       wanted.forEach((name) => drawn.add(name));
       ns.set_props("signals-wanted", { data: { signals: wanted, near: [...near], serial: ++serial } });
@@ -39,7 +46,9 @@
       observer = new IntersectionObserver((entries) => {
         entries.forEach((entry) => {
           const name = entry.target.getAttribute("data-signal");
-          entry.isIntersecting ? near.add(name) : near.delete(name);
+          if (entry.isIntersecting) { near.add(name); return; }
+          near.delete(name);
+          if (live()) drawn.delete(name);  // it falls behind from here on
         });
         ask();
       }, { rootMargin: "250px 0px" });

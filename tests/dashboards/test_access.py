@@ -82,3 +82,19 @@ def test_scripts_come_from_here_alone_and_nothing_is_sniffed(root: Path) -> None
 def test_the_page_loads_nothing_from_elsewhere(root: Path) -> None:
     page = client_of(root).get("/", base_url=LOOPBACK).text
     assert "http://" not in page.replace("http://www.w3.org", "") and "https://" not in page
+
+
+def test_the_pulse_tells_of_new_rows_and_of_a_run_that_is_gone(root: Path) -> None:
+    import shutil
+
+    from collapse_lab.records import Record
+
+    client = client_of(root)
+    writer = write_run(root / "live", finish=False)
+    first = client.get("/_pulse?run=live", base_url=LOOPBACK).json
+    assert first["rows"] == "3|0|0" and first["head"].startswith("running|")
+    writer.append(Record(3, 1003.0, {"reward/mean": 1.0}))
+    assert client.get("/_pulse?run=live", base_url=LOOPBACK).json["rows"] == "4|0|0"
+    shutil.rmtree(root / "live")
+    assert client.get("/_pulse?run=live", base_url=LOOPBACK).json["rows"] == "gone"
+    assert client.get("/_pulse?run=../one", base_url=LOOPBACK).json["rows"] == "gone"
