@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,22 +11,14 @@ from collapse_lab.detectors.panel import Panel
 from collapse_lab.labels import REWARDS, Label, label_run
 from collapse_lab.readers.reader import read
 from collapse_lab.records import RESTART, SEVERITIES, Alarm, Evidence, Record, runs_of
+from collapse_lab.report.samples import Sample, samples_around
 from collapse_lab.store import ALARMS, SAMPLES, RunReader, read_meta
-from collapse_lab.tail import Tail
 from collapse_lab.watch import detect
 
 AROUND = 50
 """Records shown before and after the alarm."""
 MOST_EARLIER = 500
 """Records shown before the alarm when the change began long before it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """Rollouts of one step as they were recorded."""
-
-    step: int
-    texts: list[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +65,7 @@ class Case:
     def order(self) -> list[Evidence]:
         """Evidence of the alarm, and of the notices before it that are about the same change: one
         a signal, the first to leave its band first."""
-        if (about := self.alarm) is None:
-            return []
-        parts = {
-            part.signal: part
-            for alarm in (*self.earlier, about)
-            for part in alarm.evidence
-            if alarm is about or part.since >= about.since_interval[0]
-        }
-        return sorted(parts.values(), key=lambda part: part.since)
+        return first_to_move(self.alarm, self.earlier) if self.alarm else []
 
     @property
     def large(self) -> list[str]:
@@ -143,7 +126,7 @@ def open_case(path: Path | str, alarms: Sequence[Alarm] | None = None) -> Case:
         format=str(log.format),
         framework=str(meta.get("framework") or log.framework),
         meta=meta,
-        samples=_samples(path / SAMPLES, alarm) if path.is_dir() else [],
+        samples=samples_around(path / SAMPLES, alarm) if path.is_dir() else [],
         label=label_run(part),
     )
 
@@ -151,6 +134,18 @@ def open_case(path: Path | str, alarms: Sequence[Alarm] | None = None) -> Case:
 def first_firm(alarms: Sequence[Alarm]) -> Alarm | None:
     """The first alarm above the watch tier, else the first; None without any."""
     return next((alarm for alarm in alarms if alarm.severity != "watch"), next(iter(alarms), None))
+
+
+def first_to_move(about: Alarm, earlier: Sequence[Alarm]) -> list[Evidence]:
+    """Evidence of an alarm, and of the `earlier` notices that are about the same change: one a
+    signal, the first to leave its band first."""
+    parts = {
+        part.signal: part
+        for alarm in (*earlier, about)
+        for part in alarm.evidence
+        if alarm is about or part.since >= about.since_interval[0]
+    }
+    return sorted(parts.values(), key=lambda part: part.since)
 
 
 def _worst(
@@ -171,34 +166,3 @@ def _judge(
     coverage = panel.coverage()
     unseen = [f"{family} (not logged)" for family in coverage.missing]
     return alarms, (*unseen, *(f"{name} (constant)" for name in coverage.constant))
-
-
-def _samples(path: Path, alarm: Alarm | None) -> list[tuple[str, Sample]]:
-    """The rollouts to show: before, at and after the alarm, or the first and last without one."""
-    shown: dict[str, Sample] = {}
-    if alarm is None:
-        for sample in _read_samples(path):
-            shown.setdefault("first", sample)
-            shown["last"] = sample
-    else:
-        healthy = alarm.since_interval[0]
-        for sample in _read_samples(path):
-            if sample.step < healthy:
-                shown["before"] = sample
-            elif sample.step <= alarm.step:
-                shown["at"] = sample
-            else:
-                shown.setdefault("after", sample)
-    return list(shown.items())
-
-
-def _read_samples(path: Path) -> Iterator[Sample]:
-    """What is in samples.jsonl, one step at a time; lines that hold no samples are passed over."""
-    tail = Tail(path)
-    while lines := tail.lines():
-        for line in lines:
-            try:
-                raw = json.loads(line)
-                yield Sample(int(raw["step"]), list(raw["samples"]))
-            except (ValueError, TypeError, KeyError, RecursionError):
-                continue

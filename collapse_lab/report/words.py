@@ -193,7 +193,9 @@ def curves(case: Case) -> str:
     return f"{AROUND} records before and after the alarm, and from where the change began."
 
 
-def texts(sample: Any) -> tuple[str, list[tuple[str, str]]]:
+def texts(
+    sample: Any, most_characters: int = MOST_CHARACTERS, most_blocks: int = MOST_BLOCKS
+) -> tuple[str, list[tuple[str, str]]]:
     """One rollout as (its short facts on a line, [(what, text)]), cut and masked."""
     short: list[str] = []
     long: list[tuple[str, str]] = []
@@ -201,9 +203,9 @@ def texts(sample: Any) -> tuple[str, list[tuple[str, str]]]:
         if name and "." not in name and len(text) <= HEADING and "\n" not in text:
             short.append(f"{inert(name, 40)} {inert(text)}")
         else:
-            long.append((inert(name, 40), inert(text, MOST_CHARACTERS, lines=True)))
-    if (more := len(long) - MOST_BLOCKS) > 0:
-        half = MOST_BLOCKS // 2
+            long.append((inert(name, 40), inert(text, most_characters, lines=True)))
+    if (more := len(long) - most_blocks) > 0:
+        half = most_blocks // 2
         long[half:-half] = [("", f"… {more} texts left out …")]
     return " · ".join(short), long
 
