@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from dash import ALL, ClientsideFunction, Input, Output, State, ctx, dcc, html, no_update
+from dash import ALL, ClientsideFunction, Input, Output, State, ctx, dcc, html
 from dash.exceptions import PreventUpdate
 
 from collapse_lab.dashboards import parts
@@ -21,7 +21,7 @@ from collapse_lab.dashboards.view import View, remembered
 from collapse_lab.inert import inert
 from collapse_lab.signals import SIGNALS
 
-LIVE_MS = 1500
+READING_MS = 1500
 AT_ONCE_SECONDS, A_TICK_SECONDS = 0.6, 1.0
 """How long the page waits for histograms: what is not read by then is read tick by tick."""
 CONFIG: Any = {"displayModeBar": False, "responsive": True, "doubleClick": False, "showTips": False}
@@ -37,7 +37,6 @@ def layout(desk: Desk, name: str, view: View) -> Any:
     if not panels:
         return parts.empty("This run logs no importance ratios", _how())
     measured = any(level.histogram in histories.by_name for level in LEVELS.values())
-    going = desk.index.summary(name).going or read < 1
     return html.Div(
         [
             html.Div(
@@ -52,7 +51,8 @@ def layout(desk: Desk, name: str, view: View) -> Any:
             remembered("from", view),
             remembered("to", view),
             dcc.Store(id="ratios-shown"),
-            dcc.Interval(id="ratios-tick", interval=LIVE_MS, disabled=not going),
+            dcc.Store(id="ratios-tick"),
+            dcc.Interval(id="ratios-reading", interval=READING_MS, disabled=read >= 1),
             _legend(desk, name) if measured else html.Div(
                 [html.P("This run records no histograms of the ratio, so this is what it logs "
                         "of them."), _how()],
@@ -192,10 +192,11 @@ def callbacks(app: App, desk: Desk) -> None:
         Output({"type": "ratio-panel", "key": ALL}, "figure"),
         Output("ratios-shown", "data"),
         Output("ratios-read", "children"),
-        Output("ratios-tick", "disabled"),
+        Output("ratios-reading", "disabled"),
         Input("view", "data"),
         Input("theme", "data"),
-        Input("ratios-tick", "n_intervals"),
+        Input("ratios-tick", "data"),
+        Input("ratios-reading", "n_intervals"),
         State("ratios-shown", "data"),
         State("run", "data"),
     )
@@ -206,13 +207,12 @@ def callbacks(app: App, desk: Desk) -> None:
         try:
             read = desk.histories(name).refresh(A_TICK_SECONDS)
             state = [read, desk.columns(name).rows, len(desk.alarms(name)), view, theme]
-            done = read >= 1 and not desk.index.summary(name).going
             if state == shown:
-                return [no_update] * len(keys), no_update, no_update, done
+                raise PreventUpdate
             drawn = draw(desk, name, view, theme, keys)
         except UnknownRun:
             raise PreventUpdate from None
-        return [drawn[key] for key in keys], state, _progress(read), done
+        return [drawn[key] for key in keys], state, _progress(read), read >= 1
 
     app.clientside_callback(
         ClientsideFunction("ratios", "zoom"),

@@ -109,8 +109,10 @@
       if (now.news.length) ns.set_props("news", { data: now.news });
       if (now.page === before.page) {
         if (now.head && now.head !== before.head) ns.set_props("run-tick", { data: now.head });
-        if (now.rows && document.getElementById("signals")) {
-          if (now.rows !== before.rows) ns.set_props("signals-tick", { data: now.rows });
+        for (const tab of ["signals", "ratios"]) {
+          if (now.rows && now.rows !== before.rows && document.getElementById(tab)) {
+            ns.set_props(tab + "-tick", { data: now.rows });
+          }
         }
         if (now.version !== before.version && window.collapseLab.refreshRuns) {
           window.collapseLab.refreshRuns();
