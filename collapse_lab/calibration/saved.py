@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -13,6 +14,7 @@ from collapse_lab.detectors.limits import Limits
 
 VERSION = version("collapse-lab")
 """Scores are those of one version: another one's limits may mean something else."""
+BY_HAND = "the limit was set by hand: no rate of false alarms is claimed for it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,9 @@ class Calibration:
     them have the `records` records up to which the limits hold. `at_most` is the PAC bound: with
     95 % confidence over the runs that were drawn, at most this share of runs like them is ever
     alarmed on.
+
+    One set by hand rests on no runs and claims nothing. `muted` signals are not judged, and what
+    begins within one of the `expected` stretches (first and last step) may only watch.
     """
 
     alpha: float
@@ -35,6 +40,19 @@ class Calibration:
     groups: Sequence[str]
     names: Sequence[str]
     version: str = VERSION
+    muted: Sequence[str] = ()
+    expected: Sequence[Sequence[int]] = ()
+
+    @classmethod
+    def by_hand(
+        cls,
+        alpha: float,
+        limits: Mapping[str, float],
+        muted: Sequence[str] = (),
+        expected: Sequence[Sequence[int]] = (),
+    ) -> Calibration:
+        """What a person has set. `alpha` is that of the alarm tier, whose limit is among them."""
+        return cls(alpha, 1.0, limits, {}, 0, 0, 0, (), (), muted=muted, expected=expected)
 
     @property
     def spent(self) -> float:
@@ -48,16 +66,22 @@ class Calibration:
 
     def to_limits(self) -> Limits:
         """What a panel needs of it."""
+        if not self.runs:
+            expected = tuple((int(low), int(high)) for low, high in self.expected)
+            return Limits(self.limits, math.inf, BY_HAND, True, frozenset(self.muted), expected)
         promise = (
             f"calibrated on {self.runs} healthy runs: at most {self.spent:.1%} of healthy runs "
             f"like these of up to {self.records} records ever see a calibrated alarm"
         )
         return Limits(self.limits, self.records, promise)
 
+    def to_json(self) -> str:
+        """What `load` reads."""
+        return json.dumps({name: getattr(self, name) for name in self.__slots__}, indent=1) + "\n"
+
     def save(self, path: Path) -> None:
         """Writes the JSON that `load` reads."""
-        fields = {name: getattr(self, name) for name in self.__slots__}
-        path.write_text(json.dumps(fields, indent=1) + "\n")
+        path.write_text(self.to_json())
 
 
 def load(path: Path) -> Calibration:

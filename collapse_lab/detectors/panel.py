@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 
 from collapse_lab.detectors.base import Detector, Finding, Scored, Step
 from collapse_lab.detectors.cusum import CusumWatch
-from collapse_lab.detectors.edetector import EDetector
+from collapse_lab.detectors.edetector import ALPHA, EDetector
 from collapse_lab.detectors.excursions import Excursions
 from collapse_lab.detectors.frontend import EXCUSED_STEPS, FrontEnd
-from collapse_lab.detectors.limits import PREFIX, Limits
+from collapse_lab.detectors.limits import Limits
 from collapse_lab.detectors.prior import Prior, shipped
 from collapse_lab.detectors.reward_drop import REWARDS, RewardDrop
 from collapse_lab.detectors.rules import RULES
@@ -58,7 +58,8 @@ class Panel:
 
     `planned_steps`, when the run's length is known, makes the e-detector a little faster. `prior`
     is the population's healthy spread, by default the one shipped with the package. `limits` are
-    calibrated ones; their scores were taken without a planned length, so it is not used.
+    calibrated ones, whose scores were taken without a planned length, so that it is not used; or
+    such as were set by hand: then the e-detector's is its alpha.
     """
 
     planned_steps: int | None = None
@@ -76,17 +77,22 @@ class Panel:
 
     def __post_init__(self) -> None:
         self._front = FrontEnd(shipped() if self.prior is None else self.prior)
-        planned_steps = None if self.limits else self.planned_steps
+        limits = self.limits
+        planned_steps = None if limits and not limits.by_hand else self.planned_steps
         self._detectors = [
             EDetector(planned_steps=planned_steps) if kind is EDetector else kind()
             for kind in DETECTORS.values()
         ]
         for detector in self._detectors:
-            if self.limits and isinstance(detector, SCORED):
-                detector.limit = self.limits.by_detector.get(detector.name)
+            if limits and isinstance(detector, EDetector) and limits.by_hand:
+                detector.alpha = ALPHA ** limits.by_detector.get(detector.name, 1.0)
+            elif limits and isinstance(detector, SCORED):
+                detector.limit = limits.by_detector.get(detector.name)
 
     def update(self, record: Record) -> list[Alarm]:
         """Alarms that this record raises, the most severe first; most records raise none."""
+        if self.limits:
+            record = self.limits.heard(record)
         if RESTART in record.notes:
             self._restart = record.step
         excused = (
@@ -148,7 +154,9 @@ class Panel:
         name = detector.name
         if self.limits and isinstance(detector, SCORED):
             found = self.limits.apply(name, found, self._records + 1)
-            name = PREFIX + name if name in self.limits.by_detector else name
+            name = self.limits.name(name)
+        if self.limits:
+            found = self.limits.excuse(found)
         coverage = self.coverage()
         low, _ = found.since_interval
         healthy = [step for step in self._steps if step < low]
@@ -159,6 +167,7 @@ class Panel:
         not_monitored = (
             *(f"{family} (not logged)" for family in coverage.missing),
             *(f"{name} (constant)" for name in coverage.constant),
+            *(f"{name} (muted)" for name in sorted(self.limits.muted if self.limits else ())),
         )
         if not self._rewarded:
             not_monitored += ("reward (not logged)",)
