@@ -3,63 +3,29 @@
 from __future__ import annotations
 
 import re
-import shutil
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from app_examples import alarm_at, collapsing, write_run
+from app_examples import alarm_at, collapsing, served, write_run
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright")
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="the browser tests need chromium")
-PATIENCE_MS = 60_000
-"""Machines that test are often busy; a page that answers is not waited for."""
+pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright")
+from playwright.sync_api import expect
+
 HOSTILE = "<img src=x onerror=alert(1)>"
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def address(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The app over a fallen, a healthy and a strangely named run."""
-    from werkzeug.serving import make_server
-
-    from collapse_lab.dashboards.app import create_app, open_desk
-
     root = tmp_path_factory.mktemp("runs")
     write_run(root / "fallen", collapsing(), [alarm_at(42)], config={"algorithm": "cispo"})
-    write_run(root / "steady", [0.5] * 60, config={"algorithm": "sampo"})
+    healthy = [0.5 + 0.01 * (step % 5) for step in range(60)]
+    write_run(root / "steady", healthy, config={"algorithm": "sampo"})
     write_run(root / HOSTILE, collapsing(), [alarm_at(30)], config={"algorithm": HOSTILE})
-    server = make_server("127.0.0.1", 0, create_app(open_desk(root, judge=False)).server, True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    sync_api.expect.set_options(timeout=PATIENCE_MS)
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def page(browser: Any) -> Iterator[Any]:
-    """A fresh page; whatever it says on its console as an error fails the test."""
-    fresh = browser.new_page(viewport={"width": 1280, "height": 900})
-    fresh.set_default_timeout(PATIENCE_MS)
-    wrong: list[str] = []
-    fresh.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
-    fresh.on("pageerror", lambda error: wrong.append(str(error)))
-    yield fresh
-    fresh.close()
-    assert wrong == []
+    with served(root) as link:
+        yield link.rstrip("/")
 
 
 def compared(page: Any, address: str, query: str) -> None:
@@ -107,7 +73,7 @@ def test_a_run_is_left_out_by_its_cross(page: Any, address: str) -> None:
     compared(page, address, "runs=fallen,steady")
     page.get_by_role("button", name="Leave steady out").click()
     page.wait_for_url(lambda url: "steady" not in url)
-    sync_api.expect(page.locator(".compare-runs li")).to_have_count(1)
+    expect(page.locator(".compare-runs li")).to_have_count(1)
 
 
 def test_a_hostile_name_is_text_on_every_part_of_the_page(page: Any, address: str) -> None:
@@ -121,7 +87,7 @@ def test_a_hostile_name_is_text_on_every_part_of_the_page(page: Any, address: st
 def test_without_runs_the_page_says_how_to_choose_some(page: Any, address: str) -> None:
     page.goto(f"{address}/compare")
     page.get_by_role("link", name="the 3 latest").click()
-    sync_api.expect(page.locator(".compare-runs li")).to_have_count(3)
+    expect(page.locator(".compare-runs li")).to_have_count(3)
 
 
 def test_the_report_of_a_run_is_shown_and_downloaded(

@@ -6,32 +6,17 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("dash")
 
-from app_examples import write_run
-
-COMMAND = [sys.executable, "-c", "from collapse_lab.cli import main; main()"]
-
-
-@contextmanager
-def served(root: Path, *options: str) -> Iterator[str]:
-    """`collapse-lab dash` on a free port; gives its link."""
-    command = [*COMMAND, "dash", str(root), "--port", "0", "--no-browser", *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        yield process.stdout.readline().split(" at ")[1].strip()
-        process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0
+from app_examples import COMMAND, served, write_run
 
 
 def status(link: str) -> int:
