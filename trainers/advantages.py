@@ -31,7 +31,8 @@ class GroupCredit:
     `scaled=False` leaves out the division (Dr. GRPO, 2503.20783). Mean and std are over the
     group's trajectories, each counted once, with the mean of its turns' scores. ARLArena's code,
     not its paper, takes them over all turns, so that long episodes weigh more: `over="turns"`.
-    A group with one member has mean 0 and std 1.
+    A group with one member has mean 0 and std 1; one whose members tie has std 1 too: what is left
+    is the penalties of single turns, which a division by next to nothing would blow up.
     """
 
     scaled: bool = True
@@ -139,6 +140,7 @@ def _normalised(
     """Values less the mean, over the std, of the units (turns or trajectories) with their index."""
     alone = sizes(index_N, count) < 2
     mean = torch.where(alone, 0.0, means(unit_N, index_N, count))
-    std = torch.where(alone, 1.0, stds(unit_N, index_N, count))
+    std = stds(unit_N, index_N, count)
+    std = torch.where(alone | (std <= EPSILON), 1.0, std)
     centred_B = value_B - mean[index_B]
     return centred_B / (std[index_B] + EPSILON) if scaled else centred_B

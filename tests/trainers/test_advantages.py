@@ -51,6 +51,12 @@ def test_a_group_of_one_keeps_its_score_and_a_flat_group_gets_zero():
     assert close(GroupCredit()(rollouts_of([3.0, 3.0])), [0.0, 0.0])
 
 
+def test_episodes_that_tie_leave_the_penalties_of_their_turns_as_they_are() -> None:
+    penalty = torch.tensor([0.1, 0.0, 0.1, 0.0], dtype=torch.float64)
+    tied = rollouts_of([0.0] * 4, trajectory=[0, 0, 1, 1], turn=[0, 1, 0, 1], penalty_B=penalty)
+    assert GroupCredit()(tied).tolist() == pytest.approx([-0.05, 0.05, -0.05, 0.05], abs=1e-6)
+
+
 def test_group_ids_may_be_any_numbers_in_any_order():
     plain = random_rollouts()
     odd = plain.group_B * 10**12 - 5

@@ -70,8 +70,13 @@ def grpo_advantage(turns: list[Turn], scaled: bool = True) -> list[float]:
                 scores.setdefault(other.trajectory, []).append(other.reward - other.penalty)
         episodes = [mean(values) for values in scores.values()]
         centred = row.reward - row.penalty - mean(episodes)
-        out.append(centred / (stdev(episodes) + 1e-6) if scaled else centred)
+        out.append(centred / spread(episodes) if scaled else centred)
     return out
+
+
+def spread(values: list[float]) -> float:
+    """What a score is divided by: 1 where all are equal."""
+    return stdev(values) + 1e-6 if stdev(values) > 1e-6 else 1.0
 
 
 def gigpo_advantage(turns: list[Turn]) -> list[float]:
@@ -85,7 +90,7 @@ def gigpo_advantage(turns: list[Turn]) -> list[float]:
         returns = [step_return(o) for o in peers]
         step = 0.0
         if len(peers) > 1:
-            step = (step_return(row) - mean(returns)) / (stdev(returns) + 1e-6)
+            step = (step_return(row) - mean(returns)) / spread(returns)
         out.append(episode + 1.0 * step)
     return out
 
