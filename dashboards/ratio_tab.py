@@ -200,7 +200,9 @@ def callbacks(app: App, desk: Desk) -> None:
         State("ratios-shown", "data"),
         State("run", "data"),
     )
-    def show(view: View | None, theme: str | None, ticks: int | None, shown: Any, name: str) -> Any:
+    def show(
+        view: View | None, theme: str | None, rows: Any, reading: int | None, shown: Any, name: str
+    ) -> Any:
         keys = [part["id"]["key"] for part in ctx.outputs_list[0]]
         if view is None or theme is None or not keys:
             raise PreventUpdate
