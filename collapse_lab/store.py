@@ -31,6 +31,10 @@ INBOX, STOP = "inbox.jsonl", "STOP"
 order to end; its environment names the folder in RUN_VARIABLE, and under `--on-alarm stop` the
 least severity that ends it in STOP_ON_VARIABLE."""
 RUN_VARIABLE, STOP_ON_VARIABLE = "COLLAPSE_LAB_RUN", "COLLAPSE_LAB_STOP_ON"
+FRESH_SECONDS = 900.0
+"""On another host we cannot see whether a writer lives; a record this fresh says it does."""
+STALLED_STEPS, STALLED_SECONDS = 10, 60.0
+"""A run has stalled when it is silent for so many of its usual steps, and for a minute."""
 
 
 class RunWriter:
@@ -260,3 +264,22 @@ def writer_lives(meta: Mapping[str, Any]) -> bool:
     except PermissionError:
         pass
     return True
+
+
+def run_state(meta: Mapping[str, Any], changed: float, now: float) -> str:
+    """What run.json says (running, finished, stopped, failed), "lost" when the writer of a running
+    run has died, "unknown" without a state. `changed`: when its last record came, in Unix time."""
+    state = str(meta.get("state", "unknown"))
+    if state != "running" or writer_lives(meta):
+        return state
+    elsewhere = meta.get("host") != os.uname().nodename
+    return state if elsewhere and now - changed < FRESH_SECONDS else "lost"
+
+
+def has_stalled(silent: float, step_seconds: float | None) -> bool:
+    """Whether a running run is silent, in seconds, for longer than its pace explains.
+
+    >>> has_stalled(90, 2.0), has_stalled(90, 30.0)
+    (True, False)
+    """
+    return silent > max(STALLED_SECONDS, STALLED_STEPS * (step_seconds or 0.0))

@@ -253,7 +253,7 @@ class Index:
         outlined = outline(name, meta, written / 1e9, time.time())
         alarms: list[Alarm] | None = RunReader(folder).alarms()
         judged_here = False
-        if not alarms and outlined.state != "running":
+        if not alarms and not meta.get("judged"):  # nobody looked for any
             alarms, judged_here = entry.judged, entry.judged is not None
         try:
             summary = summarise(outlined, self._columns(name, folder), alarms, judged_here)

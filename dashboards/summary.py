@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -14,15 +13,11 @@ from collapse_lab.dashboards.columns import Columns, Floats
 from collapse_lab.inert import SHORT, inert
 from collapse_lab.labels import NUMERIC, REWARDS, Label, label_run
 from collapse_lab.records import SEVERITIES, Alarm, Record
-from collapse_lab.store import writer_lives
+from collapse_lab.store import has_stalled, run_state
 
 SPARK_POINTS, MOST_SETTING = 40, 60
 LABELLED_ROWS = 20_000
 """Longer runs are not labelled: it would be a scan of their history."""
-STALLED_STEPS, STALLED_SECONDS = 10, 60.0
-"""A run has stalled when it is silent for so many of its usual steps, and for a minute."""
-FRESH_SECONDS = 900.0
-"""On another host we cannot see whether the writer lives; records this fresh say it does."""
 ALGORITHM = ("algorithm", "algorithm.adv_estimator", "adv_estimator", "loss_type", "trainer")
 TASK = ("task", "env.env_name", "env", "dataset", "dataset_name", "data.train_files")
 
@@ -69,10 +64,8 @@ class Summary:
 
     def at(self, now: float) -> Summary:
         """As of `now`: a run whose writer is silent for long has stalled."""
-        if self.state == "running":
-            patience = max(STALLED_SECONDS, STALLED_STEPS * (self.step_seconds or 0.0))
-            if now - self.changed > patience:
-                return replace(self, state="stalled")
+        if self.state == "running" and has_stalled(now - self.changed, self.step_seconds):
+            return replace(self, state="stalled")
         return self
 
     def to_dict(self) -> dict[str, Any]:
@@ -86,15 +79,11 @@ class Summary:
 
 def outline(name: str, meta: Mapping[str, Any], changed: float, now: float) -> Summary:
     """What run.json alone says, for a run whose records have not been looked at yet."""
-    state = str(meta.get("state", "unknown"))
-    elsewhere = now - changed < FRESH_SECONDS
-    if state == "running" and not writer_lives(meta) and not (_remote(meta) and elsewhere):
-        state = "lost"
     config = cast("dict[str, Any]", meta["config"]) if _is_map(meta.get("config")) else {}
     return Summary(
         name=name,
         title=inert(str(meta.get("name") or "")),
-        state=state,
+        state=run_state(meta, changed, now),
         framework=inert(str(meta.get("framework") or ""), MOST_SETTING),
         algorithm=_setting(config, ALGORITHM),
         task=_setting(config, TASK),
@@ -191,10 +180,6 @@ def _setting(config: Mapping[str, Any], paths: Sequence[str]) -> str:
 
 def _is_map(value: Any) -> bool:
     return isinstance(value, dict)
-
-
-def _remote(meta: Mapping[str, Any]) -> bool:
-    return meta.get("host") != os.uname().nodename
 
 
 def _whole(value: Any) -> int | None:

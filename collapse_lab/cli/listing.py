@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 import time
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import click
 
-from collapse_lab.records import SEVERITIES
+from collapse_lab.records import SEVERITIES, Record
 
 
 @click.command()
@@ -19,8 +23,9 @@ def runs(root: Path, as_json: bool) -> None:
     """Lists the runs in the folder ROOT (default: runs), the newest first.
 
     The worst alarm is the first of those that were most severe.
-    State is running, finished, failed, stopped (by an alarm), or lost when the process that wrote
-    the run has died: `collapse-lab watch --resume` continues it.
+    State is running, stalled (silent for a minute and for ten of its usual steps), finished,
+    failed, stopped (by an alarm), or lost when the process that wrote the run has died:
+    `collapse-lab watch --resume` continues it.
     """
     from collapse_lab.store import find_runs
 
@@ -44,25 +49,33 @@ def runs(root: Path, as_json: bool) -> None:
 
 
 def _row(folder: Path) -> dict[str, Any]:
-    from collapse_lab.store import RECORDS, RunReader, writer_lives
+    from collapse_lab.store import RECORDS, RunReader, has_stalled, run_state
 
     reader = RunReader(folder)
-    meta, alarms = reader.meta, reader.alarms()
-    state = meta.get("state", "unknown")
-    if state == "running" and not writer_lives(meta):
-        state = "lost"
+    meta, alarms, written = reader.meta, reader.alarms(), reader.new()
     records = folder / RECORDS
     changed = (records if records.exists() else folder).stat().st_mtime
+    now = time.time()
+    state = run_state(meta, changed, now)
+    if state == "running" and has_stalled(now - changed, _pace(written)):
+        state = "stalled"
     worst = max(alarms, key=lambda alarm: SEVERITIES.index(alarm.severity), default=None)
     return {
         "run": folder.name,
         "path": str(folder),
         "state": state,
-        "steps": len({record.step for record in reader.new()}),
+        "steps": len({record.step for record in written}),
         "worst_alarm": f"{worst.severity} at {worst.step} ({worst.detector})" if worst else None,
-        "age": time.time() - changed,
+        "age": now - changed,
         "command": meta.get("command"),
     }
+
+
+def _pace(records: Sequence[Record]) -> float | None:
+    """Seconds a step of late; None of a run of one."""
+    times = [record.time for record in records[-200:] if math.isfinite(record.time)]
+    gaps = [after - before for before, after in pairwise(times)]
+    return median(gaps) if gaps else None
 
 
 def _age(seconds: float) -> str:

@@ -92,7 +92,7 @@ def init(
             raise FileExistsError(
                 f"{folder} holds a run: pass resume=True to continue it, or choose another id"
             )
-        meta |= {"command": [sys.executable, *sys.argv], **provenance()}
+        meta |= {"command": [sys.executable, *sys.argv], "judged": True, **provenance()}
         history = RunReader(folder).new() if resume else []
         recorder = Recorder(RunWriter(folder, meta), framework, judging, history=history)
     run = Run(folder, recorder)

@@ -79,7 +79,7 @@ class Session:
         self.past = reader.new()
         told = reader.alarms()
         self._told = {_key(alarm) for alarm in told}
-        self._writer = RunWriter(plan.folder, plan.meta)
+        self._writer = RunWriter(plan.folder, {**plan.meta, "judged": True})
         (plan.folder / STOP).unlink(missing_ok=True)
         self._planned_steps = reader.meta.get("planned_steps")
         self._alerts = Dispatcher(

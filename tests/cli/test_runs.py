@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from click.testing import CliRunner
@@ -44,6 +45,17 @@ def test_a_run_whose_writer_was_killed_is_lost(tmp_path: Path) -> None:
     )
     subprocess.run([sys.executable, "-c", program, str(tmp_path / "run")])
     assert rows(tmp_path)["run"]["state"] == "lost"
+
+
+def test_a_running_run_that_is_silent_for_long_has_stalled(tmp_path: Path) -> None:
+    writer = RunWriter(tmp_path / "run")
+    for step in range(3):
+        writer.append(Record(step, 9.0 * step, {"reward/mean": 1.0}))  # nine seconds a step
+    file = tmp_path / "run" / "records.jsonl"
+    for silent, state in ((80, "running"), (100, "stalled")):
+        os.utime(file, (time.time() - silent,) * 2)
+        assert rows(tmp_path)["run"]["state"] == state
+    writer.finish()
 
 
 def test_the_table_is_aligned_and_the_newest_run_is_first(tmp_path: Path) -> None:

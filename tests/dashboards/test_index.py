@@ -90,6 +90,13 @@ def test_a_running_run_grows_and_a_silent_one_has_stalled(tmp_path: Path) -> Non
     assert row.at(row.changed + 61).state == "stalled"
 
 
+def test_a_live_run_is_quiet_only_where_somebody_judges_it(tmp_path: Path) -> None:
+    write_run(tmp_path / "alone", finish=False)
+    write_run(tmp_path / "watched", finish=False, judged=True)
+    rows = by_name(index_of(tmp_path))
+    assert (rows["alone"].health, rows["watched"].health) == ("unjudged", "quiet")
+
+
 def test_a_run_whose_writer_died_is_lost(tmp_path: Path) -> None:
     writer = write_run(tmp_path / "one", finish=False)
     meta = json.loads((tmp_path / "one" / "run.json").read_text())
