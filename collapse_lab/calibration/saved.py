@@ -14,7 +14,7 @@ from collapse_lab.detectors.limits import Limits
 
 VERSION = version("collapse-lab")
 """Scores are those of one version: another one's limits may mean something else."""
-BY_HAND = "the limit was set by hand: no rate of false alarms is claimed for it"
+BY_HAND = "set by hand: no calibration on healthy runs stands behind this limit"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,67 @@
+"""The detectors run over a run again, with settings of a person's own: in this thread when it is
+short, else in a process of its own; what was found is kept."""
+
+from __future__ import annotations
+
+import atexit
+import itertools
+import multiprocessing
+import os
+import threading
+from collections import OrderedDict
+from concurrent.futures import Future, ProcessPoolExecutor
+from pathlib import Path
+
+from collapse_lab.dashboards.judging import records_of
+from collapse_lab.dashboards.settings import SHIPPED, Settings
+from collapse_lab.detectors.limits import Limits
+from collapse_lab.records import Alarm
+from collapse_lab.store import read_meta
+
+AT_ONCE_RECORDS, MOST_RECORDS = 1500, 20_000
+MOST_KEPT = 200
+
+
+class Bench:
+    """Alarms by run and settings. Threads may ask for the same at once."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[object, Future[list[Alarm]]] = OrderedDict()
+        self._pool: ProcessPoolExecutor | None = None
+        self._lock = threading.Lock()
+
+    def alarms(self, folder: Path, records: int, settings: Settings) -> list[Alarm] | None:
+        """What is raised on the first MOST_RECORDS of a run of so many; None while it is being
+        found out: ask again."""
+        key = folder, min(records, MOST_RECORDS), settings
+        limits = None if settings == SHIPPED else settings.calibration().to_limits()
+        with self._lock:
+            found = self._kept.get(key)
+            if found is None:
+                found = self._kept[key] = self._begin(folder, records, limits)
+                while len(self._kept) > MOST_KEPT:
+                    self._kept.popitem(last=False)
+            self._kept.move_to_end(key)
+        return found.result() if found.done() else None
+
+    def _begin(self, folder: Path, records: int, limits: Limits | None) -> Future[list[Alarm]]:
+        if records > AT_ONCE_RECORDS:
+            if self._pool is None:
+                spawn = multiprocessing.get_context("spawn")
+                self._pool = ProcessPoolExecutor(1, spawn, initializer=os.nice, initargs=(10,))
+                atexit.register(self._pool.shutdown, wait=False, cancel_futures=True)
+            return self._pool.submit(replay, folder, limits)
+        found: Future[list[Alarm]] = Future()
+        found.set_result(replay(folder, limits))
+        return found
+
+
+def replay(folder: Path, limits: Limits | None) -> list[Alarm]:
+    """The alarms that the panel raises with these limits on the first MOST_RECORDS."""
+    from collapse_lab.detectors.panel import Panel
+    from collapse_lab.watch import detect
+
+    planned = read_meta(folder).get("planned_steps")
+    records = itertools.islice(records_of(folder), MOST_RECORDS)
+    judged = detect(records, lambda: Panel(planned_steps=planned, limits=limits))
+    return [alarm for _, alarms in judged for alarm in alarms]
