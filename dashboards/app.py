@@ -73,6 +73,7 @@ def _shell() -> Any:
             dcc.Store(id="view"),
             dcc.Store(id="theme"),
             dcc.Store(id="news"),
+            dcc.Store(id="again"),
             html.A("Skip to content", href="#content", className="skip"),
             html.Header(
                 [
@@ -121,8 +122,9 @@ def _shell_callbacks(app: App, desk: Desk) -> None:
         Output("content", "children"),
         Input("location", "pathname"),
         Input("location", "search"),
+        Input("again", "data"),
     )
-    def show(pathname: str | None, search: str | None) -> Any:
+    def show(pathname: str | None, search: str | None, again: Any) -> Any:
         path = pathname or "/"
         found = _page(path)
         if found is None:

@@ -33,7 +33,6 @@ from collapse_lab.dashboards.view import View, control, remembered, run_link
 from collapse_lab.inert import inert
 from collapse_lab.signals import SIGNALS
 
-REFRESH_MS = 2500
 FOUND = 60
 """Runs that the list offers at a time."""
 ALIGN = {"": "Step", "alarm": "First alarm", "onset": "Onset of the fall"}
@@ -82,7 +81,7 @@ def layout(desk: Desk, view: View) -> Any:
             remembered("to", view),
             dcc.Store(id="compare-state"),
             dcc.Store(id="compare-signals", data=signals),
-            dcc.Interval(id="compare-tick", interval=REFRESH_MS),
+            dcc.Store(id="compare-tick"),
             html.Div(id="compare-runs"),
             html.Div([_panel(name) for name in signals], id="compare-panels", className="panels"),
             html.Section(id="compare-table", className="compare-table"),
@@ -329,13 +328,13 @@ def callbacks(app: App, desk: Desk) -> None:
         Input("view", "data"),
         Input("theme", "data"),
         Input("compare-signals", "data"),
-        Input("compare-tick", "n_intervals"),
+        Input("compare-tick", "data"),
         State("compare-state", "data"),
         State("location", "pathname"),
         prevent_initial_call=True,
     )
     def draw(
-        view: View | None, theme: str | None, signals: list[str], ticks: int | None,
+        view: View | None, theme: str | None, signals: list[str], tick: int | None,
         shown: list[Any] | None, path: str,
     ) -> Any:  # fmt: skip
         if path != PAGE.path or not names_of(view or {}):

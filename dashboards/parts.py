@@ -26,6 +26,11 @@ class Notice(Exception):
         super().__init__(title)
 
 
+def waiting() -> html.Div:
+    """Stands in a page that is shown again by itself once something has changed."""
+    return html.Div(className="waiting", hidden=True)
+
+
 def empty(title: str, *text: Any) -> html.Div:
     """An empty or error state: what is the case, and what to do."""
     return html.Div(

@@ -15,7 +15,6 @@ from collapse_lab.dashboards.query import GROUPS, Query, answer
 from collapse_lab.dashboards.view import View, control, remembered
 
 BLOCK = 100
-REFRESH_MS = 2000
 STATES = {
     "": "All",
     "running": "Running",
@@ -62,7 +61,7 @@ def layout(desk: Desk, view: View) -> Any:
                     html.Code(str(desk.root.folder)), "."]),
             html.P(["Watch a training: ", html.Code("collapse-lab watch -- python train.py")]),
             html.P(["Train a small one: ", html.Code("collapse-lab demo")]),
-            dcc.Interval(id="runs-wait", interval=REFRESH_MS),
+            parts.waiting(),
         )  # fmt: skip
     return html.Div(
         [
@@ -153,10 +152,6 @@ def callbacks(app: App, desk: Desk) -> None:
         if pending:
             count += f" · {pending:,} still being read"
         return {"rowData": part, "rowCount": len(found.rows)}, count
-
-    @app.callback(Output("location", "search"), Input("runs-wait", "n_intervals"))
-    def arrived(ticks: int | None) -> Any:
-        return no_update if not desk.index.rows() else "?"
 
     def client(name: str, *wires: Any, **more: Any) -> None:
         app.clientside_callback(ClientsideFunction("runs", name), *wires, **more)

@@ -21,7 +21,6 @@ from collapse_lab.inert import inert
 from collapse_lab.records import Alarm
 from collapse_lab.signals import SIGNALS
 
-LIVE_MS = 1000
 CONFIG: Any = {"displayModeBar": False, "responsive": True, "doubleClick": False, "showTips": False}
 X = {"step": "Step", "tokens": "Tokens", "time": "Hours", "event": "From the alarm"}
 FAMILIES = {
@@ -46,7 +45,7 @@ def layout(desk: Desk, name: str, view: View) -> Any:
             "The panels appear with the first one; this page looks again by itself."
             if columns.live
             else "The run ended before its first step.",
-            dcc.Interval(id="signals-wait", interval=LIVE_MS * 2),
+            parts.waiting(),
         )
     going = desk.index.summary(name).going
     axes = {key: text for key, text in X.items() if _offers(key, columns, alarms)}
@@ -243,16 +242,6 @@ def callbacks(app: App, desk: Desk) -> None:
         Input(control("x"), "value"),
         prevent_initial_call=True,
     )
-
-    @app.callback(
-        Output("location", "search"),
-        Input("signals-wait", "n_intervals"),
-        State("run", "data"),
-        State("location", "search"),
-        prevent_initial_call=True,
-    )
-    def arrived(ticks: int, name: str, search: str) -> Any:
-        return (search or "?") + "&" if desk.columns(name).rows else no_update
 
 
 TAB = Tab("signals", "Signals", layout, callbacks)

@@ -92,7 +92,7 @@
   // The pulse: one small question a second; only what has changed reaches Dash. A hidden tab asks
   // for news alone.
   const PULSE = 1000, HIDDEN_PULSE = 5000;
-  let heard = null, before = {}, silent = 0;
+  let heard = null, before = {}, silent = 0, shownAt = null;
   async function pulse() {
     try {
       const here = document.hidden ? null : location.pathname.match(/^\/run\/(.+)$/);
@@ -114,9 +114,15 @@
             ns.set_props(tab + "-tick", { data: now.rows });
           }
         }
-        if (now.version !== before.version && window.collapseLab.refreshRuns) {
-          window.collapseLab.refreshRuns();
+        if (now.version !== before.version) {
+          if (window.collapseLab.refreshRuns) window.collapseLab.refreshRuns();
+          if (document.getElementById("compare")) ns.set_props("compare-tick", { data: now.version });
         }
+      }
+      const stand = [now.page, now.version, now.rows].join();
+      if (stand !== shownAt && document.querySelector(".waiting")) {
+        shownAt = stand;
+        ns.set_props("again", { data: stand });
       }
       if (!document.hidden) before = now;
     } catch {
@@ -128,6 +134,11 @@
     setTimeout(pulse, document.hidden ? HIDDEN_PULSE : PULSE);
   }
   setTimeout(pulse, PULSE);
+
+  // Dash's lists have a hidden input that the Tab key would still stop at
+  new MutationObserver(() => {
+    for (const stop of document.getElementsByClassName("dash-dropdown-focus-target")) stop.tabIndex = -1;
+  }).observe(document.documentElement, { childList: true, subtree: true });
 
   const typing = (target) => /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName) &&
     !/^(radio|checkbox|range)$/.test(target.type);
