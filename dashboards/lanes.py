@@ -34,7 +34,7 @@ class Scale:
         """Round steps, at most about so many.
 
         >>> Scale(57, 70).ticks()
-        [58, 60, 62, 64, 66, 68, 70]
+        [60, 65, 70]
         """
         rough = max((self.high - self.low) / most, 1)
         power = 10 ** math.floor(math.log10(rough))
