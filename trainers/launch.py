@@ -19,6 +19,7 @@ from collapse_lab.trainers.algorithms import ALGORITHMS
 from collapse_lab.trainers.loop import train
 from collapse_lab.trainers.recipes import RECIPES, Recipe, recipe
 from collapse_lab.trainers.showing import Texts
+from collapse_lab.trainers.tasks import TASKS
 
 CHECKPOINT, POLICIES = "checkpoint.pt", ".policies"
 TOLD = (
@@ -90,7 +91,10 @@ def listing() -> str:
     lines = ["algorithms:"]
     for name, choices in ALGORITHMS.items():
         lines.append(f"  {name:{width}}  {', '.join(choices.recipe().values())}")
-    return "\n".join([*lines, "tasks:", *(f"  {name}" for name in RECIPES)])
+    lines.append("tasks:")
+    for name in RECIPES:
+        lines.append(f"  {name}" if TASKS[name].words else f"  {name} (policy=PATH, own package)")
+    return "\n".join(lines)
 
 
 def line(record: Record) -> str:

@@ -97,8 +97,22 @@ def maths(algorithm: str, seed: int = 0) -> Recipe:
     return Recipe(task="maths", algorithm=algorithm, seed=seed)
 
 
+def alfworld(algorithm: str, seed: int = 0) -> Recipe:
+    """ARLArena's own setting: a pretrained policy wants a rate far below a tiny decoder's."""
+    return Recipe(
+        task="alfworld",
+        algorithm=algorithm,
+        seed=seed,
+        steps=200,
+        groups=16,
+        lr=1e-6,
+        warm_up=0,
+        eval_every=5,
+    )
+
+
 RECIPES: dict[str, Callable[[str, int], Recipe]] = {
-    recipe.__name__: recipe for recipe in (household, sokoban, web_shop, maths)
+    recipe.__name__: recipe for recipe in (household, sokoban, web_shop, maths, alfworld)
 }
 assert RECIPES.keys() == TASKS.keys()
 
@@ -116,6 +130,11 @@ def recipe(task: str, algorithm: str, seed: int = 0, settings: tuple[str, ...] =
     made.choices()
     if made.lora and made.sampler == "vllm":
         raise ValueError("sampler=vllm takes whole weights: leave lora at 0, or sampler at cached")
+    if not (made.policy or TASKS[task].words):
+        raise ValueError(
+            f"{task} speaks freely, and a tiny decoder knows only the words of a closed "
+            "vocabulary: set policy to the folder or hub name of a pretrained model"
+        )
     if (made.lora or made.response_tokens) and not made.policy:
         raise ValueError("lora and response_tokens are for a pretrained policy: set policy too")
     return made

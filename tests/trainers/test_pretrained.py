@@ -29,7 +29,7 @@ from collapse_lab.trainers.loop import train
 from collapse_lab.trainers.pretrained import INSTRUCTIONS, Pretrained, TextCodec, pretrained_policy
 from collapse_lab.trainers.recipes import Recipe, recipe
 from collapse_lab.trainers.samplers import CachedEngine, play
-from collapse_lab.trainers.tasks import TASKS
+from collapse_lab.trainers.tasks import GENERATED
 from collapse_lab.trainers.tasks.answers import action_in, answer
 from collapse_lab.trainers.tasks.base import task_seed, vocabulary_words
 from collapse_lab.trainers.tasks.household import Household
@@ -59,7 +59,7 @@ def tokenizer(template: str | None = CHAT) -> PreTrainedTokenizerFast:
     trainer = trainers.BpeTrainer(
         vocab_size=900, special_tokens=["<eos>", "<turn>"], initial_alphabet=alphabet
     )
-    texts = [" ".join((task.rules, *vocabulary_words(task))) for task in TASKS.values()]
+    texts = [" ".join((task.rules, *vocabulary_words(task))) for task in GENERATED.values()]
     backend.train_from_iterator([INSTRUCTIONS, *texts] * 2, trainer)
     made = PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<eos>")
     made.chat_template = template

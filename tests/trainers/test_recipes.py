@@ -12,7 +12,7 @@ from collapse_lab.trainers.recipes import RECIPES, Recipe, recipe
 
 @pytest.mark.parametrize("task", RECIPES)
 def test_a_tasks_algorithms_share_everything_but_the_algorithm(task: str):
-    made = [asdict(recipe(task, name)) | {"algorithm": ""} for name in ALGORITHMS]
+    made = [asdict(RECIPES[task](name, 0)) | {"algorithm": ""} for name in ALGORITHMS]
     assert all(other == made[0] for other in made)
 
 
@@ -51,6 +51,12 @@ def test_a_column_can_be_replaced():
 def test_a_setting_that_cannot_be_is_refused(setting: str, complaint: str):
     with pytest.raises(ValueError, match=complaint):
         recipe("household", "grpo", 0, (setting,))
+
+
+def test_a_tiny_decoder_is_refused_a_task_with_an_open_vocabulary():
+    with pytest.raises(ValueError, match=r"alfworld speaks freely.* set policy to the folder"):
+        recipe("alfworld", "grpo")
+    assert recipe("alfworld", "grpo", 0, ("policy=there",)).policy == "there"
 
 
 def test_unknown_tasks_and_algorithms_are_refused_with_those_there_are():

@@ -13,7 +13,7 @@ from collapse_lab.trainers.cloning import Cloning, DidNotLearn, clone, cloned_po
 from collapse_lab.trainers.policy import END_ID, Policy, Size, Vocabulary, left_padded, new_policy
 from collapse_lab.trainers.rollouts import Rollouts
 from collapse_lab.trainers.samplers import CachedEngine, Responses, StaleEngine, play
-from collapse_lab.trainers.tasks import TASKS
+from collapse_lab.trainers.tasks import GENERATED
 from collapse_lab.trainers.tasks.answers import action_in
 from collapse_lab.trainers.tasks.base import Task, vocabulary_words
 from collapse_lab.trainers.tasks.household import Household
@@ -46,7 +46,7 @@ def test_log_probs_are_the_trainers(policy: Policy, rollouts: Rollouts):
     assert error < 1e-5
 
 
-@pytest.mark.parametrize("task", TASKS.values(), ids=list(TASKS))
+@pytest.mark.parametrize("task", GENERATED.values(), ids=list(GENERATED))
 def test_every_task_can_be_played_by_any_policy(task: type[Task]):
     policy = new_policy(task, Size(), 0)
     rollouts = play(task, [1, 2], 2, CachedEngine(policy, chance())).checked()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collapse_lab.trainers.tasks import TASKS
+from collapse_lab.trainers.tasks import GENERATED
+from collapse_lab.trainers.tasks.alfworld import ALFWorld
 from collapse_lab.trainers.tasks.answers import MARKS, action_in, answer
 from collapse_lab.trainers.tasks.base import Episodes, Task, task_seed, vocabulary_words
 from collapse_lab.trainers.tasks.calculator import CannotCompute, compute
@@ -18,7 +20,7 @@ from collapse_lab.trainers.tasks.sokoban import Sokoban
 from collapse_lab.trainers.tasks.web_shop import WebShop
 
 SEEDS = range(150)
-every_task = pytest.mark.parametrize("task", TASKS.values(), ids=list(TASKS))
+every_task = pytest.mark.parametrize("task", GENERATED.values(), ids=list(GENERATED))
 
 
 def play_expert(game: Task, seed: int) -> float:
@@ -103,6 +105,12 @@ def test_episodes_side_by_side_do_not_share_state(task: type[Task]):
     alone.reset(5)
     assert step == alone.step(answer(*alone.expert()))
     assert together.games[0].turn == 0
+
+
+@pytest.mark.skipif(find_spec("alfworld") is not None, reason="ALFWorld is installed here")
+def test_a_task_without_its_package_says_what_to_install():
+    with pytest.raises(ValueError, match="pip install alfworld, then alfworld-download"):
+        ALFWorld()
 
 
 @given(st.integers(0, 10**6), st.integers(0, 10**6))

@@ -56,7 +56,8 @@ class Task(ABC):
     kinds: ClassVar[tuple[str, ...]]
     """Task types, for success by type."""
     words: ClassVar[tuple[str, ...]]
-    """Every word that the task says or understands, beyond those of the answer format."""
+    """Every word that the task says or understands, beyond those of the answer format; none where
+    the vocabulary is open, so that only a pretrained policy can play."""
     rules: ClassVar[str]
     """What a policy that never saw the task must be told: the observation, and every action."""
     turn_limit: ClassVar[int]
@@ -141,6 +142,15 @@ class Episodes:
 def task_seed(split: Split, index: int) -> int:
     """Seed number `index` of a split. The splits share no seed: one has the even ones."""
     return 2 * index + (split == "held_out")
+
+
+def split_and_index(seed: int) -> tuple[Split, int]:
+    """What `task_seed` made the seed of.
+
+    >>> split_and_index(task_seed("held_out", 7))
+    ('held_out', 7)
+    """
+    return ("held_out" if seed % 2 else "train"), seed // 2
 
 
 def vocabulary_words(task: type[Task]) -> tuple[str, ...]:
