@@ -1,0 +1,132 @@
+"""A person diagnoses a run: from the table to the report, and every page to a screen reader."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from app_examples import served, write_run
+
+pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright")
+from playwright.sync_api import expect
+
+from collapse_lab.dashboards.tabs import TABS
+
+FILLED = ".panel .scatterlayer .trace"
+PAGES = {
+    "runs": "/",
+    "no run found": "/?q=nothing-like-this",
+    "compare": "/compare?runs=collapse,healthy&align=alarm",
+    "nothing to compare": "/compare",
+    "no such page": "/nowhere",
+    "no such run": "/run/nobody",
+    **{f"run, {tab.key}": f"/run/collapse?tab={tab.key}" for tab in TABS},
+}
+
+
+def test_the_collapsed_run_is_found_and_its_first_signal_read(page: Any, app: str) -> None:
+    page.goto(app)
+    row = page.locator(".ag-center-cols-container .ag-row")
+    expect(row).to_have_count(4)
+    page.keyboard.press("/")
+    page.keyboard.type("demo-nothing")
+    expect(row).to_have_count(0)
+    page.keyboard.press("Control+a")
+    page.keyboard.type("name:collapse")
+    expect(row).to_have_count(1)
+    expect(row.locator(".badge")).to_have_text(re.compile("alarm|critical"))  # judged by the app
+    page.get_by_role("link", name="collapse", exact=True).click()
+    page.wait_for_url("**/run/collapse")
+    expect(page.locator(".verdict")).to_contain_text(re.compile(r"Alarm at step \d+"))
+    moved = page.locator(".family", has_text="What moved").locator(".panel .signal")
+    expect(moved.first).to_have_text("reward/success_rate")
+    page.get_by_role("link", name="Evidence").click()
+    first = page.locator(".lanes li").first
+    expect(first.locator(".rank")).to_have_text("1")
+    signal = first.locator(".signal").inner_text()
+    first.locator("a").click()  # its own panel, around the alarm
+    page.wait_for_url(re.compile(r"tab=signals.*from="))
+    expect(page.locator(".panel:visible .signal")).to_have_text([signal])
+
+
+def test_a_zoom_survives_a_reload_and_going_back(page: Any, app: str) -> None:
+    page.goto(app)
+    page.get_by_role("link", name="collapse", exact=True).click()
+    page.wait_for_selector(FILLED)
+    box = page.locator(".panel .nsewdrag").first.bounding_box()
+    page.mouse.move(box["x"] + 60, box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 200, box["y"] + 42, steps=6)
+    page.mouse.up()
+    page.wait_for_url(re.compile("from=.*to="))
+    link, span = page.url, shown_range(page)
+    assert span[1] - span[0] < 180 / 2
+    page.reload()
+    page.wait_for_selector(FILLED)
+    assert page.url == link and shown_range(page) == pytest.approx(span, abs=0.01)
+    page.click("#signals-whole")
+    page.wait_for_url(lambda url: "from=" not in url)
+    expect(page.locator("#signals-whole")).to_be_hidden()
+    page.go_back()
+    expect(page.locator(".ag-center-cols-container .ag-row")).to_have_count(4)
+    page.go_forward()
+    page.wait_for_selector(FILLED)
+
+
+def shown_range(page: Any) -> list[float]:
+    return page.evaluate("document.querySelector('.panel .js-plotly-plot').layout.xaxis.range")
+
+
+def test_two_runs_chosen_in_the_table_are_compared_at_their_alarm(page: Any, app: str) -> None:
+    page.goto(app)
+    for name in ("collapse", "household-cispo-0"):
+        row = page.locator(f".ag-row[row-id='{name}']")
+        row.locator("input[type=checkbox]").check()
+    page.get_by_role("link", name="Compare 2 runs").click()
+    page.wait_for_selector(FILLED)
+    page.get_by_role("button", name="First alarm").click()
+    page.wait_for_url("**align=alarm**")
+    expect(page.locator(".compare-runs li").first).to_contain_text("alarm at 131")
+    expect(page.locator(".panel .xtick").first).to_have_text(re.compile("\u2212\\d+"))
+
+
+def test_the_report_of_a_real_run_is_downloaded(page: Any, app: str, tmp_path: Path) -> None:
+    page.goto(f"{app}/run/collapse?tab=report")
+    expect(page.locator("#report-text")).to_contain_text("How to see it again")
+    with page.expect_download() as download:
+        page.click("#report-html")
+    download.value.save_as(tmp_path / "report.html")
+    assert (tmp_path / "report.html").read_text().startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_has_no_serious_accessibility_fault(page: Any, app: str, name: str) -> None:
+    audited(page, app + PAGES[name])
+
+
+def test_an_empty_folder_has_none_either(page: Any, tmp_path: Path) -> None:
+    with served(tmp_path) as link:
+        audited(page, link)
+        write_run(tmp_path / "first")  # and what waits for a run shows it by itself
+        expect(page.locator(".ag-center-cols-container .ag-row")).to_have_count(1)
+        page.goto("about:blank")
+
+
+def audited(page: Any, address: str) -> None:
+    """axe-core's rules on the page as loaded, light and dark."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    page.goto(address)
+    page.wait_for_selector("#content > *")
+    page.wait_for_load_state("networkidle")
+    for theme in ("light", "dark"):
+        page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
+        found = axe.run(page).response["violations"]
+        serious = [
+            (theme, fault["id"], node["target"], node["failureSummary"])
+            for fault in found
+            if fault["impact"] in ("serious", "critical")
+            for node in fault["nodes"]
+        ]
+        assert serious == []
