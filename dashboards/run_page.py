@@ -112,7 +112,7 @@ def _verdict(summary: Summary, alarms: list[Alarm]) -> Any:
     since = "-".join(str(step) for step in dict.fromkeys(told.since_interval))
     reason, *clauses = inert(told.message, MOST_MESSAGE).split("; ")
     lead = (
-        f" {summary.lead} steps before half of the gain was gone."
+        f" {summary.lead} step{'s' * (summary.lead != 1)} before half of the gain was gone."
         if summary.lead and (summary.lead > 0)
         else ""
     )
