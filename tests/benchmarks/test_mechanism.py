@@ -10,12 +10,12 @@ from benchmarks.mechanism import DIRECTIONS, NEGATIVE_LOW, report
 from benchmarks.moves import Series, Watched, asked, chance, moved
 from collapse_lab.labels import Label
 
-FLAT = np.tile([0.9, 1.0, 1.1], 34)[:100]
+FLAT = np.tile(np.array([0.9, 1.0, 1.1], np.float64), 34)[:100]
 """Median 1 in every window, spread 1.4826 * .1."""
 
 
 def rising(at: int, sign: float = 1.0) -> Series:
-    return Series.of(FLAT + sign * 10 * (np.arange(100) >= at))
+    return Series.of(np.asarray(FLAT + sign * 10 * (np.arange(100) >= at), np.float64))
 
 
 def watched(series: Series, label: Label, task: str = "household") -> Watched:

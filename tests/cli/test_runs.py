@@ -53,7 +53,8 @@ def test_a_running_run_that_is_silent_for_long_has_stalled(tmp_path: Path) -> No
         writer.append(Record(step, 9.0 * step, {"reward/mean": 1.0}))  # nine seconds a step
     file = tmp_path / "run" / "records.jsonl"
     for silent, state in ((80, "running"), (100, "stalled")):
-        os.utime(file, (time.time() - silent,) * 2)
+        then = time.time() - silent
+        os.utime(file, (then, then))
         assert rows(tmp_path)["run"]["state"] == state
     writer.finish()
 
