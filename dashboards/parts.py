@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from dash import dcc, html
 
@@ -57,6 +57,14 @@ def aria(**attributes: str) -> dict[str, Any]:
     return {f"aria-{name}": value for name, value in attributes.items()}
 
 
+def data(**attributes: str) -> dict[str, Any]:
+    """
+    >>> data(control="q")
+    {'data-control': 'q'}
+    """
+    return {f"data-{name}": value for name, value in attributes.items()}
+
+
 def chips(name: str, options: dict[str, str], view: View, label: str) -> Any:
     """A row of choices of which one is taken: a control of the view (assets/00-shell.js)."""
     taken = view.get(name, "")
@@ -70,7 +78,7 @@ def chips(name: str, options: dict[str, str], view: View, label: str) -> Any:
                     html.Button(
                         text,
                         className="chip",
-                        **{"data-control": name, "data-value": key},
+                        **data(control=name, value=key),
                         **aria(pressed=str(key == taken).lower()),
                     )
                     for key, text in options.items()
@@ -85,20 +93,29 @@ def chips(name: str, options: dict[str, str], view: View, label: str) -> Any:
     )
 
 
-def search(name: str, view: View, placeholder: str, label: str) -> Any:
-    """A search field that the key "/" goes to: a control of the view."""
-    return html.Label(
+def field(name: str, view: View, placeholder: str, kind: Literal["text", "search"] = "text") -> Any:
+    """A text field: a control of the view. What is typed into it reaches the view by
+    assets/00-shell.js, which says why not by Dash."""
+    return html.Div(
         [
-            html.Span(label, className="unseen"),
             dcc.Input(
-                id=control(name),
                 value=view.get(name, ""),
-                type="search",
-                debounce=0.4,
+                type=kind,
+                debounce=True,
                 placeholder=placeholder,
                 autoComplete="off",
             ),
+            remembered(name, view),
         ],
+        className="field",
+        **data(control=name),
+    )
+
+
+def search(name: str, view: View, placeholder: str, label: str) -> Any:
+    """A search field that the key "/" goes to: a control of the view."""
+    return html.Label(
+        [html.Span(label, className="unseen"), field(name, view, placeholder, "search")],
         className="search",
     )
 

@@ -118,16 +118,10 @@ def _expect(view: View) -> Any:
     return html.Label(
         [
             html.Span("Changes expected at steps", className="label"),
-            html.Div(
-                dcc.Input(
-                    id=control("expect"), value=view.get("expect", ""), type="text",
-                    debounce=0.5, placeholder="such as 100-150, 300", autoComplete="off",
-                ),
-                className="search",
-            ),
+            html.Div(parts.field("expect", view, "such as 100-150, 300"), className="search"),
         ],
         className="control",
-    )  # fmt: skip
+    )
 
 
 def callbacks(app: App, desk: Desk) -> None:

@@ -81,13 +81,30 @@
     ns.set_props({ type: "view", name: control }, { value });
   });
 
+  // What is typed into a text field. Dash's own input must not hear of it: after each key it puts
+  // the cursor back to where it was, a moment later, and fast typing gets scrambled.
+  let asking = null;
+  document.addEventListener("input", (event) => {
+    const field = event.target.closest && event.target.closest(".field");
+    if (!field) return;
+    event.stopPropagation();
+    clearTimeout(asking);
+    asking = setTimeout(() => setLater(
+      { type: "view", name: field.dataset.control }, { value: event.target.value }), 400);
+  }, true);
+
+  // for timers: the page that it was meant for may be gone, and then there is nothing to set
+  function setLater(id, props) {
+    try { ns.set_props(id, props); } catch { /* gone */ }
+  }
+
   // navigation within the app, as dcc.Link does it
   function go(address) {
     history.pushState({}, "", address);
     window.dispatchEvent(new CustomEvent("_dashprivate_pushstate"));
     window.scrollTo(0, 0);
   }
-  window.collapseLab = { go, shown: 0 };
+  window.collapseLab = { go, setLater, shown: 0 };
 
   // The pulse: one small question a second; only what has changed reaches Dash. A hidden tab asks
   // for news alone.

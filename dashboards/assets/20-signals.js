@@ -17,7 +17,8 @@
       const wanted = fresh.length && live() ? [...near] : fresh;
       if (!wanted.length) return;
       wanted.forEach((name) => drawn.add(name));
-      ns.set_props("signals-wanted", { data: { signals: wanted, near: [...near], serial: ++serial } });
+      window.collapseLab.setLater(
+        "signals-wanted", { data: { signals: wanted, near: [...near], serial: ++serial } });
     }, 30);
   }
 

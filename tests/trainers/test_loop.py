@@ -272,4 +272,4 @@ def test_inside_watch_the_records_go_to_its_inbox(
 
 def test_the_listing_names_every_algorithm_with_its_choices():
     assert "  sampo       informative_groups, AnchorCredit" in listing()
-    assert listing().endswith("  maths")
+    assert listing().endswith("  maths\n  alfworld (policy=PATH, own package)")
