@@ -12,8 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from collapse_lab.labels import Label, label_run
-from collapse_lab.records import Record
-from collapse_lab.store import RunReader, find_runs, read_meta
+from collapse_lab.store import RunReader, find_runs, from_frame, read_meta
 
 Array = NDArray[np.float64]
 
@@ -107,16 +106,8 @@ def run_of(frame: pl.DataFrame, config: dict[str, Any]) -> ArenaRun:
         column(SUCCESS),
         column(HELD_OUT),
         column(TURNS),
-        label_run(records_of(frame)),
+        label_run(from_frame(frame)),
     )
-
-
-def records_of(frame: pl.DataFrame) -> list[Record]:
-    """A record a row, without what a row lacks."""
-    return [
-        Record(row["step"], values={name: v for name, v in row.items() if v is not None})
-        for row in frame.drop("time", "attempt").to_dicts()
-    ]
 
 
 def moving_mean(values: Sequence[float] | Array) -> Array:

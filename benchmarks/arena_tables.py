@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 
 from benchmarks.arena_runs import WINDOW, ArenaRun
-from benchmarks.markdown import plain, table_of
+from collapse_lab.scoring.markdown import plain, table_of
 
 RESAMPLES = 10_000
 HEADER = (

@@ -15,8 +15,8 @@ import numpy as np
 from benchmarks.corpus import LabelledLog
 from benchmarks.exceedances import Counts
 from benchmarks.judge import Judgement
-from benchmarks.markdown import percent, table_of
 from collapse_lab.detectors.edetector import BETS, Bet
+from collapse_lab.scoring.markdown import percent, table_of
 from collapse_lab.signals import SIGNALS
 
 

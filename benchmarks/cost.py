@@ -19,9 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.markdown import table_of
 from collapse_lab.detectors.panel import Panel
 from collapse_lab.records import Record
+from collapse_lab.scoring.markdown import table_of
 from collapse_lab.signals import SIGNALS
 
 SIGNALS_WATCHED = 50

@@ -23,7 +23,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from benchmarks.markdown import table_of
+from collapse_lab.scoring.markdown import table_of
 
 SHOWN = 9
 """Panels that a screen of 1440 x 900 asks for when a run is opened."""

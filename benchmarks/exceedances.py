@@ -13,8 +13,8 @@ import numpy as np
 
 from benchmarks.corpus import LabelledLog
 from benchmarks.judge import Judgement
-from benchmarks.markdown import percent, table_of
 from collapse_lab.scoring import Share
+from collapse_lab.scoring.markdown import percent, table_of
 from collapse_lab.signals import SIGNALS
 
 LEVELS = (1.5, 2.5, 4.0)

@@ -17,10 +17,10 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 
-from benchmarks.markdown import table_of
 from collapse_lab.readers import LINE_FORMATS
 from collapse_lab.readers.base import ANSI, Row
 from collapse_lab.readers.reader import LineReader
+from collapse_lab.scoring.markdown import table_of
 
 SAMPLES: dict[str, list[str]] = {
     "dict-lines": [

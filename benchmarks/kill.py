@@ -22,7 +22,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.markdown import table_of
+from collapse_lab.scoring.markdown import table_of
 from collapse_lab.store import RunReader, writer_lives
 
 TARGETS = ("writer", "relay", "observer", "both")

@@ -23,7 +23,7 @@ from statistics import median, quantiles
 import numpy as np
 
 import collapse_lab
-from benchmarks.markdown import plain, table_of
+from collapse_lab.scoring.markdown import plain, table_of
 from collapse_lab.signals import SIGNALS
 
 NUMBERS = 50

@@ -24,8 +24,8 @@ import numpy as np
 import polars as pl
 
 from benchmarks.arena_runs import Array, run_of
-from benchmarks.markdown import percent, table_of
 from benchmarks.moves import Asked, Direction, Series, Watched, When, asked, chance
+from collapse_lab.scoring.markdown import percent, table_of
 from collapse_lab.signals import SIGNALS
 from collapse_lab.store import RunReader, find_runs, read_meta
 

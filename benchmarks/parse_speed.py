@@ -20,9 +20,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.markdown import table_of
 from collapse_lab.readers.aliases.llm import LLM
 from collapse_lab.readers.reader import Log
+from collapse_lab.scoring.markdown import table_of
 
 PREFIX = "\x1b[36m(TaskRunner pid=4242)\x1b[0m "
 PAIR = re.compile(r" - ([^\s:]+):(\S+)")

@@ -24,10 +24,10 @@ from typing import Any
 import torch
 
 from benchmarks.cache import folder
-from benchmarks.markdown import percent, plain, table_of
 from benchmarks.stepping import median_interval, ours, without_probes
 from collapse_lab.probes.attach import Observer
 from collapse_lab.probes.gradients import Gradients
+from collapse_lab.scoring.markdown import percent, plain, table_of
 from collapse_lab.trainers import loop
 from collapse_lab.trainers.recipes import Recipe, recipe
 

@@ -14,7 +14,7 @@ import time
 import torch
 from torch import Generator
 
-from benchmarks.markdown import table_of
+from collapse_lab.scoring.markdown import table_of
 from collapse_lab.trainers.policy import Size, new_policy
 from collapse_lab.trainers.samplers import CachedEngine, Engine, play
 from collapse_lab.trainers.tasks.household import Household

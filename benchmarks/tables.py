@@ -9,9 +9,9 @@ from typing import Literal
 
 from benchmarks.corpus import HEALTHY, LabelledLog
 from benchmarks.judge import OURS, Judgement
-from benchmarks.markdown import percent, plain, share, table_of
 from collapse_lab import scoring
 from collapse_lab.scoring import ScoredRun
+from collapse_lab.scoring.markdown import percent, plain, share, table_of
 
 FAMILIES = ("llm", "control")
 LEFT_OUT = ("with waste notices", "on our residuals")

@@ -31,9 +31,9 @@ from typing import Any
 import torch
 
 from benchmarks.cache import folder
-from benchmarks.markdown import plain, table_of
 from benchmarks.stepping import Seconds, Stepped, Tick, median_interval, ours, without_probes
 from collapse_lab.records import Record
+from collapse_lab.scoring.markdown import plain, table_of
 from collapse_lab.trainers.checkpoints import State
 from collapse_lab.trainers.policy import END, PAD, Policy, Vocabulary, to_transformers
 from collapse_lab.trainers.recipes import Recipe

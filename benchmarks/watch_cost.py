@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.markdown import table_of
+from collapse_lab.scoring.markdown import table_of
 
 TIMED = """
 import os, sys, time

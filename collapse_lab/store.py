@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 RUN, RECORDS, ALARMS, SAMPLES = "run.json", "records.jsonl", "alarms.jsonl", "samples.jsonl"
 SEALED = "records.parquet"
+OWN = "value/"
 INBOX, STOP = "inbox.jsonl", "STOP"
 """Under `watch`, the watched process appends its records to INBOX and reads a STOP file as an
 order to end; its environment names the folder in RUN_VARIABLE, and under `--on-alarm stop` the
@@ -182,9 +183,19 @@ def to_frame(records: list[Record]) -> pl.DataFrame:
     )
 
 
+def from_frame(frame: pl.DataFrame) -> list[Record]:
+    """A record a row of `RunReader.frame`; notes and histograms are not in it."""
+    records: list[Record] = []
+    for row in frame.drop("attempt", "run", strict=False).iter_rows(named=True):
+        step, time = row.pop("step"), row.pop("time")
+        values = {name.removeprefix(OWN): value for name, value in row.items() if value is not None}
+        records.append(Record(step, time, values))
+    return records
+
+
 def _column(name: str) -> str:
     """A value that is named like a column of ours gets one of its own."""
-    return f"value/{name}" if name in ("step", "time", "attempt", "run") else name
+    return f"{OWN}{name}" if name in ("step", "time", "attempt", "run") else name
 
 
 def seal(folder: Path) -> None:

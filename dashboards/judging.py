@@ -9,7 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from collapse_lab.records import Alarm, Record
-from collapse_lab.store import RECORDS, RunReader, read_meta
+from collapse_lab.store import RECORDS, RunReader, from_frame, read_meta
 
 
 class Judge:
@@ -40,8 +40,4 @@ def records_of(folder: Path) -> list[Record]:
     """The records of a run folder, from its Parquet where no lines are left."""
     if (folder / RECORDS).exists():
         return RunReader(folder).new()
-    frame = RunReader(folder).frame().drop("attempt", "run", strict=False)
-    return [
-        Record(row.pop("step"), row.pop("time"), {k: v for k, v in row.items() if v is not None})
-        for row in frame.iter_rows(named=True)
-    ]
+    return from_frame(RunReader(folder).frame())

@@ -9,9 +9,8 @@ from dash import ALL, ClientsideFunction, Input, Output, State, ctx, dcc, html, 
 from dash.exceptions import PreventUpdate
 
 from collapse_lab.dashboards import parts
-from collapse_lab.dashboards.columns import Columns
 from collapse_lab.dashboards.desk import Desk
-from collapse_lab.dashboards.drawing import Cursor, growth, sheet
+from collapse_lab.dashboards.drawing import Cursor, axes_offered, growth, sheet
 from collapse_lab.dashboards.figures import HEIGHT
 from collapse_lab.dashboards.page import App, Tab
 from collapse_lab.dashboards.root import UnknownRun
@@ -22,7 +21,6 @@ from collapse_lab.records import Alarm
 from collapse_lab.signals import SIGNALS
 
 CONFIG: Any = {"displayModeBar": False, "responsive": True, "doubleClick": False, "showTips": False}
-X = {"step": "Step", "tokens": "Tokens", "time": "Hours", "event": "From the alarm"}
 FAMILIES = {
     "reward": "Reward",
     "policy": "Policy",
@@ -48,13 +46,12 @@ def layout(desk: Desk, name: str, view: View) -> Any:
             parts.waiting(),
         )
     going = desk.index.summary(name).going
-    axes = {key: text for key, text in X.items() if _offers(key, columns, alarms)}
     groups = grouped(columns.names, alarms)
     return html.Div(
         [
             html.Div(
                 [
-                    parts.chips("x", axes, view, "Over"),
+                    parts.chips("x", axes_offered(columns, alarms), view, "Over"),
                     parts.slider("smooth", view, "Smoothing", most=0.99, step=0.01),
                     parts.search("q", view, "Find a signal", "Find a signal by name"),
                     html.Button(
@@ -163,14 +160,6 @@ def _filled(name: str, figure: dict[str, Any], latest: str) -> list[Any]:
 def _placed(at: int, new: dict[str, Any]) -> list[Any]:
     """What goes where, in the order of the page, for the callback's output number `at`."""
     return [new.get(part["id"]["signal"], no_update) for part in ctx.outputs_list[at]]
-
-
-def _offers(axis: str, columns: Columns, alarms: Sequence[Alarm]) -> bool:
-    if axis == "tokens":
-        return "time/tokens" in columns.names
-    if axis == "event":
-        return bool(alarms)
-    return True
 
 
 def callbacks(app: App, desk: Desk) -> None:

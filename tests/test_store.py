@@ -24,6 +24,7 @@ from collapse_lab.store import (
     RunReader,
     RunWriter,
     find_runs,
+    from_frame,
     read_meta,
     to_frame,
 )
@@ -200,3 +201,12 @@ def test_a_line_that_a_full_disk_cut_costs_no_line_but_itself(tmp_path: Path) ->
     reader = RunReader(run)
     assert [record.step for record in reader.new()] == [1, 3]
     assert reader.unreadable == 1
+
+
+def test_the_records_of_a_frame_are_those_that_made_it() -> None:
+    records = [
+        Record(1, 10.0, {"loss": math.nan, "step": 7.0}),
+        Record(2, math.nan, {"loss": math.inf}),
+    ]
+    again = from_frame(to_frame(records))
+    assert [record.to_json() for record in again] == [record.to_json() for record in records]
