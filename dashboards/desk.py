@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from collapse_lab.dashboards.columns import Columns, Library
+from collapse_lab.dashboards.columns import Columns
 from collapse_lab.dashboards.histories import Histories, Shelf
 from collapse_lab.dashboards.index import Index
+from collapse_lab.dashboards.library import Library
 from collapse_lab.dashboards.root import Root, UnknownRun
 from collapse_lab.records import Alarm
 from collapse_lab.store import read_meta

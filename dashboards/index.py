@@ -17,7 +17,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
 
-from collapse_lab.dashboards.columns import Library, OpenColumns, SealedColumns
+from collapse_lab.dashboards.columns import OpenColumns, SealedColumns
+from collapse_lab.dashboards.library import Library
 from collapse_lab.dashboards.root import READ, Root, UnknownRun
 from collapse_lab.dashboards.summary import Summary, outline, summarise
 from collapse_lab.records import Alarm

@@ -6,11 +6,13 @@ import math
 from pathlib import Path
 
 import numpy as np
+import polars as pl  # here, so that no example is timed with its import
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collapse_lab.dashboards.columns import Columns, Library, OpenColumns, SealedColumns
+from collapse_lab.dashboards.columns import Columns, OpenColumns, SealedColumns
+from collapse_lab.dashboards.library import Library
 from collapse_lab.records import Record
 from collapse_lab.store import SEALED, RunWriter, to_frame
 
@@ -48,7 +50,7 @@ def test_an_open_run_read_in_pieces_equals_its_frame(
     for record in records[cut:]:
         writer.append(record)
     found = shown(columns)
-    frame = to_frame(records)
+    frame: pl.DataFrame = to_frame(records)
     assert columns.steps.tolist() == frame["step"].to_list()
     assert columns.attempts.tolist() == frame["attempt"].to_list()
     for name in frame.columns[3:]:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from app_examples import alarm_at, collapsing, write_run
 
-from collapse_lab.dashboards.columns import Library
 from collapse_lab.dashboards.index import CACHE, Index, cache_file
 from collapse_lab.dashboards.judging import judge
+from collapse_lab.dashboards.library import Library
 from collapse_lab.dashboards.root import Root
 from collapse_lab.dashboards.summary import Summary
 from collapse_lab.records import Record

@@ -1,0 +1,61 @@
+"""The runs that people look at, held as columns within a bound of memory."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from pathlib import Path
+
+from collapse_lab.dashboards.columns import Columns, OpenColumns, SealedColumns
+from collapse_lab.store import RECORDS, SEALED
+
+
+class Library:
+    """The columns of the runs that people look at, the longest unused let go of first.
+
+    Memory is bounded by `most_bytes` and by one open run, which has to be held whole.
+    """
+
+    def __init__(self, most_bytes: int = 768 << 20) -> None:
+        self._most = most_bytes
+        self._held: OrderedDict[tuple[Path, object], Columns] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def columns(self, folder: Path) -> Columns:
+        """A run's columns as they stand now. Raises FileNotFoundError for a folder that is gone."""
+        key = folder, _identity(folder)
+        with self._lock:
+            held = self._held.get(key)
+            if held is None:
+                sealed = key[1] is not None
+                held = SealedColumns(folder / SEALED) if sealed else OpenColumns(folder)
+                for old in [old for old in self._held if old[0] == folder]:
+                    del self._held[old]
+                self._held[key] = held
+            self._held.move_to_end(key)
+        held.refresh()
+        self._trim(held)
+        return held
+
+    @property
+    def nbytes(self) -> int:
+        """What is held, in bytes."""
+        return sum(columns.nbytes for columns in self._held.values())
+
+    def _trim(self, current: Columns) -> None:
+        with self._lock:
+            while len(self._held) > 1 and self.nbytes > self._most:
+                self._held.popitem(last=False)
+            if isinstance(current, SealedColumns) and (over := self.nbytes - self._most) > 0:
+                current.forget(over)
+
+
+def _identity(folder: Path) -> object:
+    """What tells one sealed file from the next of the same name; None for an open run."""
+    try:
+        status = (folder / SEALED).stat()
+        return status.st_ino, status.st_size, status.st_mtime_ns
+    except FileNotFoundError:
+        if not (folder / RECORDS).exists() and not folder.exists():
+            raise
+        return None
