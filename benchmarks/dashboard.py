@@ -106,10 +106,10 @@ def listing(root: Path) -> list[list[str]]:
     kept = open_desk(root, judge=False)
     again = seconds(kept.index.rows, 1)
     rescan = seconds(kept.index.scan)
-    request = {"sortModel": [{"colId": "mechanism", "sort": "asc"}]}
 
     def ask(**view: str) -> Callable[[], Any]:
-        return lambda: answer(kept.index.rows(), Query.of(view, request)).block(0, 100, 0.0)
+        query = Query.of({"sort": "mechanism", **view})
+        return lambda: answer(kept.index.rows(), query).block(0, 100, 0.0)
 
     return [
         [f"{count:,} runs listed, no cache", *first],

@@ -13,6 +13,8 @@ from collapse_lab.dashboards.view import View
 class App(Protocol):
     """What pages need of `dash.Dash`, which has no complete types."""
 
+    server: Any
+
     def callback(self, *wires: Any, **options: Any) -> Callable[[Callable[..., Any]], Any]: ...
     def clientside_callback(self, function: Any, *wires: Any, **options: Any) -> None: ...
 

@@ -34,8 +34,8 @@ class Query:
     descending: bool = True
 
     @classmethod
-    def of(cls, view: Mapping[str, str], request: Mapping[str, Any]) -> Query:
-        """From a page's view and what the grid asks for (its order)."""
+    def of(cls, view: Mapping[str, str]) -> Query:
+        """From a page's view; its "sort" is a column, with a "-" before it for downward."""
         words: list[str] = []
         fields: list[tuple[str, str]] = []
         for word in (view.get("q") or "").casefold().split():
@@ -44,15 +44,16 @@ class Query:
                 fields.append((field, value))
             else:
                 words.append(word)
-        sort = next(iter(request.get("sortModel") or ()), {"colId": "changed", "sort": "desc"})
+        order = view.get("sort") or "-changed"
+        sort = order.removeprefix("-")
         return cls(
             tuple(words),
             tuple(fields),
             view.get("only") or "",
             view.get("group") or "",
             frozenset((view.get("closed") or "").split(",")) - {""},
-            sort["colId"] if sort["colId"] in Summary.__dataclass_fields__ else "changed",
-            sort["sort"] == "desc",
+            sort if sort in Summary.__dataclass_fields__ else "changed",
+            order.startswith("-"),
         )
 
 

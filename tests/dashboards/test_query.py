@@ -11,8 +11,8 @@ ROWS = [
 
 
 def names(view: dict[str, str], sort: str = "name", down: bool = False) -> list[str]:
-    order = {"sortModel": [{"colId": sort, "sort": "desc" if down else "asc"}]}
-    return [row.name for row in answer(ROWS, Query.of(view, order)).rows]
+    order = {"sort": f"-{sort}" if down else sort}
+    return [row.name for row in answer(ROWS, Query.of(view | order)).rows]
 
 
 def test_words_are_found_anywhere_and_all_of_them() -> None:
@@ -37,7 +37,7 @@ def test_a_column_that_does_not_exist_sorts_nothing() -> None:
 
 
 def test_groups_have_headings_and_fold() -> None:
-    found = answer(ROWS, Query.of({"group": "task", "closed": "heat"}, {}))
+    found = answer(ROWS, Query.of({"group": "task", "closed": "heat"}))
     assert [row.name for row in found.rows] == ["heat", "put", "a"]
     heading = found.rows[0]
     assert isinstance(heading, Heading)
