@@ -64,6 +64,9 @@ class EDetector:
     planned_steps: int | None = None
     alpha: float = ALPHA
     limit: float | None = None
+    evidence: float = 0.0
+    """The e-value of the run so far: 1 says nothing, 1/alpha raises the alarm and ends the bets,
+    which then begin anew."""
     _wealth: list[float] = field(default_factory=lambda: [0.0] * len(BETS))
     _records: int = 0
     _first_step: int = 0
@@ -87,16 +90,12 @@ class EDetector:
             exceeded.append(over)
             payoff = 1 + BOLDNESS / bet.p0 * (over - bet.p0)
             self._wealth[index] = min((self._wealth[index] + weight) * payoff, 1e12)
+        self.evidence = sum(self._wealth) / len(self._wealth)
         self._audit(exceeded)
         self._rest = max(0, self._rest - 1)
         if self._rest or self.score < (1.0 if self.limit is None else self.limit):
             return None
         return self._find(step)
-
-    @property
-    def evidence(self) -> float:
-        """The e-value of the run so far: 1 says nothing, 1/alpha raises the alarm."""
-        return sum(self._wealth) / len(self._wealth)
 
     @property
     def score(self) -> float:
@@ -113,7 +112,6 @@ class EDetector:
         ]
 
     def _find(self, step: Step) -> Finding:
-        value = self.evidence
         self._wealth = [0.0] * len(BETS)
         self._rest = REST
         evidence = step.excursions.evidence(least=1.0)
@@ -130,7 +128,7 @@ class EDetector:
         return Finding(
             "watch" if strained else "alarm",
             f"{len({part.family for part in evidence})} families of signals deviate together "
-            f"(e-value {value:.3g} against {limit:.3g})",
+            f"(e-value {self.evidence:.3g} against {limit:.3g})",
             min((part.since for part in evidence), default=step.record.step),
             step.excursions.interval(evidence),
             evidence,

@@ -124,6 +124,15 @@ class Panel:
         is absent or warming up."""
         return self._residuals
 
+    def cusums(self) -> dict[str, float]:
+        """Signal -> its CUSUM after the last record, in whichever bad direction it is larger; NaN
+        where the record says nothing of the signal, or too little is known of it yet."""
+        larger = self._excursions.score.max(axis=0, initial=0.0).tolist()
+        return {
+            name: score if math.isfinite(u) else math.nan
+            for (name, u), score in zip(self._residuals.items(), larger, strict=False)
+        }
+
     def scores(self) -> dict[str, float]:
         """Detector -> how much of its shipped limit it has reached at the last record."""
         return {d.name: d.score for d in self._detectors if isinstance(d, SCORED)}

@@ -83,6 +83,20 @@ def test_three_families_beyond_three_for_a_few_steps_raise_the_alarm() -> None:
     assert alarm is not None and alarm <= 65
 
 
+def test_the_e_value_stands_where_it_raised_the_alarm_and_then_begins_anew() -> None:
+    detector = EDetector()
+    values: list[float] = []
+    for index in range(100):
+        found = detector.update(step(index, *([0.5, 0.2, 0.1] if index < 60 else [6.0, 5.0, 4.0])))
+        values.append(detector.evidence)
+        if found is not None:
+            break
+    assert values[-2] < 1 / ALPHA <= values[-1]
+    assert detector.score == pytest.approx(math.log(values[-1]) / math.log(1 / ALPHA))
+    detector.update(step(100, 0.5, 0.2, 0.1))
+    assert detector.evidence < 1
+
+
 def test_one_family_alone_never_alarms_however_far_it_goes() -> None:
     assert first_alarm([[100.0, 0.1, 0.0]] * 500, EDetector()) is None
 

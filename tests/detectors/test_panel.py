@@ -76,6 +76,19 @@ def test_the_alarm_comes_before_the_reward_falls_and_says_what_moved_since_when(
     assert any("5% of healthy runs" in note for note in alarm.notes)
 
 
+def test_the_cusums_are_what_an_alarm_scores_its_evidence_by() -> None:
+    panel = Panel()
+    for record in collapse():
+        alarms = [a for a in panel.update(record) if a.detector == "e-detector"]
+        cusums = panel.cusums()
+        assert set(cusums) == set(NAMES) - {"reward/mean"}
+        assert all(math.isnan(score) for score in cusums.values()) == (record.step < 12)
+        if alarms:
+            break
+    told = {part.signal: part.score for part in alarms[0].evidence}
+    assert {name: round(cusums[name], 2) for name in told} == told
+
+
 def test_alarms_never_change_with_what_comes_after() -> None:
     records = collapse(120)
     whole = run(records)
