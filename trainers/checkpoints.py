@@ -19,7 +19,7 @@ from collapse_lab.trainers.policy import Policy, new_policy
 from collapse_lab.trainers.recipes import Recipe
 from collapse_lab.trainers.samplers import Weights
 from collapse_lab.trainers.tasks import TASKS
-from collapse_lab.trainers.tasks.base import task_seed
+from collapse_lab.trainers.tasks.base import kind_of, task_seed
 
 TASKS_A_SEED = 10_000_000
 """Room for the tasks of one run; those of run seed s begin at (s + 1) times this, after the
@@ -102,9 +102,17 @@ class State:
 
     def next_tasks(self, recipe: Recipe) -> list[int]:
         """Seeds of the next batch of tasks."""
-        first = TASKS_A_SEED * (recipe.seed + 1) + self.drawn
-        self.drawn += recipe.groups
-        return [task_seed("train", first + i) for i in range(recipe.groups)]
+        task = TASKS[recipe.task]
+        kinds = task.kinds
+        if self.step < recipe.curriculum:
+            kinds = kinds[: len(kinds) // 2]
+        seeds: list[int] = []
+        while len(seeds) < recipe.groups:
+            seed = task_seed("train", TASKS_A_SEED * (recipe.seed + 1) + self.drawn)
+            self.drawn += 1
+            if kinds == task.kinds or kind_of(task, seed) in kinds:
+                seeds.append(seed)
+        return seeds
 
     @classmethod
     def _around(cls, policy: LanguageModel, recipe: Recipe) -> State:

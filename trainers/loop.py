@@ -27,7 +27,7 @@ from collapse_lab.trainers.filters import collect, every_group
 from collapse_lab.trainers.language_model import LanguageModel, Scorer
 from collapse_lab.trainers.recipes import Recipe
 from collapse_lab.trainers.rollouts import Rollouts
-from collapse_lab.trainers.samplers import CachedEngine, Engine, StaleEngine, play, success_rate
+from collapse_lab.trainers.samplers import BehindEngine, CachedEngine, Engine, play, success_rate
 from collapse_lab.trainers.showing import (
     Clock,
     Texts,
@@ -39,7 +39,7 @@ from collapse_lab.trainers.showing import (
 )
 from collapse_lab.trainers.tasks import TASKS
 from collapse_lab.trainers.tasks.base import Task, task_seed
-from collapse_lab.trainers.terms import EntropyBonus, FormatPenalty, ReferenceKL
+from collapse_lab.trainers.terms import EntropyBonus, FormatPenalty, ProxyReward, ReferenceKL
 
 SAMPLED_EPISODES = 2
 
@@ -66,11 +66,14 @@ def train(
     codec = state.policy.codec(task)
     engine = engine_of(recipe, state)
     penalty = FormatPenalty(recipe.penalty, recipe.penalised)
+    proxy = ProxyReward(recipe.proxy, recipe.proxied, codec.response_limit(task), task.turn_limit)
     observer = state.observer
 
     def fresh() -> Rollouts:
         rollouts = play(task, state.next_tasks(recipe), recipe.group_size, engine, codec)
         state.turns += len(rollouts)
+        if recipe.proxy:
+            rollouts = proxy(rollouts)
         observer.show(sampled_tensors(rollouts, codec.response_limit(task)))
         observer.add(success_by_kind(rollouts, task))
         return rollouts
@@ -89,12 +92,14 @@ def train(
         clock.lap("rollouts")
 
         rollouts = penalty(with_log_probs(collected.rollouts, state.policy, state.reference))
+        if recipe.old_log_probs == "sampler":
+            rollouts = replace(rollouts, old_logp_BT=rollouts.sampler_logp_BT)
         rollouts = rollouts.checked()
         adv_B = algorithm.advantage(rollouts)
         observer.show(trained_tensors(rollouts))
         clock.lap("log_probs")
 
-        lr = recipe.lr * min(1.0, (state.step + 1) / max(1, recipe.warm_up))
+        lr = recipe.rate(state.step)
         losses = update_policy(recipe, algorithm, state, rollouts, adv_B, lr)
         clock.lap("updates")
 
@@ -109,7 +114,8 @@ def train(
 
 
 def engine_of(recipe: Recipe, state: State) -> Engine:
-    """The engine that draws the rollouts, `sampler_lag` steps behind where that is not 0."""
+    """The engine that draws the rollouts, with weights that are late or rounded where the recipe
+    says so."""
 
     def start(policy: LanguageModel) -> Engine:
         if recipe.sampler == "vllm":
@@ -118,8 +124,8 @@ def engine_of(recipe: Recipe, state: State) -> Engine:
             return VLLMEngine(policy, state.sampling, recipe.temperature)
         return CachedEngine(policy, state.sampling, recipe.temperature)
 
-    if recipe.sampler_lag:
-        return StaleEngine(state.policy, start, state.past)
+    if recipe.sampler_lag or recipe.sampler_bits:
+        return BehindEngine(state.policy, start, state.past, recipe.sampler_bits)
     return start(state.policy)
 
 

@@ -5,6 +5,7 @@ One shared setting a task for all algorithms; `override` changes single fields b
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, Literal, cast, get_args, get_type_hints
@@ -20,13 +21,18 @@ class Recipe:
     """The defaults are the shared setting: ARLArena's recipe at the scale of one CPU core.
 
     A step samples `groups` tasks `group_size` times each and makes `epochs` passes over them in
-    `mini_batches` updates. `filter`, `advantage`, `clip` and `weigh` replace a column of the
-    algorithm where they are not "". The rate grows linearly over the first `warm_up` steps.
+    `mini_batches` updates. The first `curriculum` steps draw tasks of the first half of their kinds
+    only. `filter`, `advantage`, `clip` and `weigh` replace a column of the
+    algorithm where they are not "". The rate grows linearly over the first `warm_up` steps,
+    and falls to 0 over all of them where `decay` says how.
     `kl` is the weight of the k3 divergence from the cloned policy, `penalty` what an invalid turn
-    costs (`penalised`: by format, as the paper says, or by admissible action, as its code does).
+    costs (`penalised`: by format, as the paper says, or by admissible action, as its code does),
+    and `proxy` the most that an episode earns for what `proxied` names instead of for the task.
     `tries` and `cold_start` are the filter's: batches a step at most, steps before it starts.
     Success on held-out tasks is evaluated every `eval_every` steps. Responses are drawn by the
-    policy itself or by vLLM (`sampler`), whose weights may be `sampler_lag` steps old.
+    policy itself or by vLLM (`sampler`), whose weights may be `sampler_lag` steps old and rounded
+    to `sampler_bits` (0: exact). A ratio's old log-probs are the trainer's or the `sampler`'s own
+    (`old_log_probs`).
 
     `policy` is the folder or hub name of a pretrained causal language model; "" is a small decoder
     of this `size`, cloned from the expert. A pretrained one is trained whole, or through adapters
@@ -48,17 +54,23 @@ class Recipe:
     epochs: int = 1
     lr: float = 4e-4
     warm_up: int = 15
+    decay: Literal["none", "linear", "cosine"] = "none"
     weight_decay: float = 0.01
     max_grad_norm: float = 1.0
     kl: float = 0.01
     entropy: float = 0.0
     penalty: float = 0.1
     penalised: Literal["format", "action"] = "format"
+    proxy: float = 0.0
+    proxied: Literal["length", "turns"] = "length"
+    curriculum: int = 0
     tries: int = 3
     cold_start: int = 0
     temperature: float = 1.0
     sampler: Literal["cached", "vllm"] = "cached"
     sampler_lag: int = 0
+    sampler_bits: int = 0
+    old_log_probs: Literal["trainer", "sampler"] = "trainer"
     eval_every: int = 10
     eval_episodes: int = 128
     eval_temperature: float = 0.6
@@ -69,6 +81,13 @@ class Recipe:
     response_tokens: int = 0
     size: Size = field(default_factory=Size)
     cloning: Cloning = field(default_factory=Cloning)
+
+    def rate(self, step: int) -> float:
+        """The learning rate of a step, from 0 on."""
+        grown = min(1.0, (step + 1) / max(1, self.warm_up))
+        done = step / self.steps
+        left = {"none": 1.0, "linear": 1 - done, "cosine": 0.5 * (1 + math.cos(math.pi * done))}
+        return self.lr * grown * left[self.decay]
 
     def choices(self) -> Algorithm:
         """The algorithm with this recipe's columns; ValueError says what is possible."""
@@ -135,6 +154,8 @@ def recipe(task: str, algorithm: str, seed: int = 0, settings: tuple[str, ...] =
             f"{task} speaks freely, and a tiny decoder knows only the words of a closed "
             "vocabulary: set policy to the folder or hub name of a pretrained model"
         )
+    if made.sampler_bits == 1:
+        raise ValueError("sampler_bits=1 leaves only zeros: take 2 or more, or 0 for exact")
     if (made.lora or made.response_tokens) and not made.policy:
         raise ValueError("lora and response_tokens are for a pretrained policy: set policy too")
     return made

@@ -22,9 +22,10 @@ class Rollouts:
     `sampler_logp_BT` are the log-probs of the engine that drew the tokens, `old_logp_BT` the
     trainer's own for the same weights: ratios are new to old. `reward_B` is the raw reward of the
     row's whole episode, `step_reward_B` what this one turn earned, both before any penalty;
-    `penalty_B` is what a format penalty takes off (see terms.py). `anchor_B` is a hash of the
-    observation, equal for equal observations within a group, and `action_B` one of the action,
-    equal for all turns that took none.
+    `penalty_B` is what a format penalty takes off, and `proxy_B` the part of the reward that a
+    proxy has added, which solves nothing (see terms.py). `anchor_B` is a hash of the observation,
+    equal for equal observations within a group, and `action_B` one of the action, equal for all
+    turns that took none.
     """
 
     prompt_ids_BP: Tensor
@@ -43,6 +44,7 @@ class Rollouts:
     reward_B: Tensor
     step_reward_B: Tensor
     penalty_B: Tensor | None = None
+    proxy_B: Tensor | None = None
     format_valid_B: Tensor
     action_valid_B: Tensor
     task_type_B: Tensor
@@ -71,6 +73,11 @@ class Rollouts:
     def score_B(self) -> Tensor:
         """What advantages are made of: the episode's reward less this turn's penalty."""
         return self.reward_B if self.penalty_B is None else self.reward_B - self.penalty_B
+
+    @property
+    def success_B(self) -> Tensor:
+        """Whether the row's episode was solved: it earned more than a proxy gave."""
+        return (self.reward_B if self.proxy_B is None else self.reward_B - self.proxy_B) > 0
 
     def checked(self) -> Rollouts:
         """Itself, once its contents make sense; call it where rollouts enter the trainer.

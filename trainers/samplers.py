@@ -113,20 +113,26 @@ Weights = dict[str, Tensor]
 """Those that training changes, by name."""
 
 
-class StaleEngine:
+class BehindEngine:
     """Another engine with the weights of some synchronisations ago, as where sampler and trainer
-    run side by side.
+    run side by side, or with rounded ones, as where the sampler is quantised.
 
-    `past` keeps the trainer's weights, newest last, and has room for one more than the lag; the
-    trainer keeps it with its own state, so that a resumed run goes on as late as it was. Until it
-    is full, the oldest there are serve.
+    `bits` is the width of a weight (0: exact): each row of a matrix is rounded to 2^(bits - 1) - 1
+    even steps up to its largest magnitude. `past` keeps the trainer's weights, newest last, and has
+    room for one more than the lag; the trainer keeps it with its own state, so that a resumed run
+    goes on as late as it was. Until it is full, the oldest there are serve.
     """
 
     def __init__(
-        self, policy: LanguageModel, start: Callable[[LanguageModel], Engine], past: deque[Weights]
+        self,
+        policy: LanguageModel,
+        start: Callable[[LanguageModel], Engine],
+        past: deque[Weights],
+        bits: int = 0,
     ) -> None:
         self.policy = policy
         self.past = past
+        self.bits = bits
         self.behind = copy.deepcopy(policy)
         self.engine = start(self.behind)
 
@@ -134,11 +140,20 @@ class StaleEngine:
     def synchronise(self) -> None:
         self.past.append({name: p.detach().clone() for name, p in self.policy.trained().items()})
         for name, parameter in self.behind.trained().items():
-            parameter.copy_(self.past[0][name])
+            parameter.copy_(rounded(self.past[0][name], self.bits))
         self.engine.synchronise()
 
     def respond(self, prompts: Sequence[Sequence[int]], limit: int) -> Responses:
         return self.engine.respond(prompts, limit)
+
+
+def rounded(weight: Tensor, bits: int) -> Tensor:
+    """The weight in a width of `bits`, row by row; vectors and 0 bits leave it as it is."""
+    if not bits or weight.ndim < 2:
+        return weight
+    steps = 2 ** (bits - 1) - 1
+    unit = (weight.abs().amax(-1, keepdim=True) / steps).clamp(min=1e-12)
+    return (weight / unit).round() * unit
 
 
 def play(
@@ -224,9 +239,9 @@ def _assemble(rows: list[_Row], reward: Tensor, group_size: int, kinds: Tensor) 
 
 
 def success_rate(rollouts: Rollouts) -> float:
-    """Share of trajectories that earned anything: a reward means solved."""
+    """Share of trajectories that were solved."""
     first = rollouts.turn_B == 0
-    return float((rollouts.reward_B[first] > 0).float().mean())
+    return float(rollouts.success_B[first].float().mean())
 
 
 def _key(text: str) -> int:

@@ -34,7 +34,7 @@ def sampled_tensors(rollouts: Rollouts, response_limit: int) -> StepTensors:
         anchor=rollouts.anchor_B,
         action=rollouts.action_B,
         reward=rollouts.reward_B,
-        success=rollouts.reward_B > 0,
+        success=rollouts.success_B,
         format_valid=rollouts.format_valid_B,
         action_valid=rollouts.action_valid_B,
         truncated=rollouts.mask_BT.sum(1) == response_limit,
@@ -56,7 +56,7 @@ def trained_tensors(rollouts: Rollouts) -> StepTensors:
 def success_by_kind(rollouts: Rollouts, task: type[Task]) -> Parts:
     """Success of each of the task's types; the hardest may die first."""
     first_B = rollouts.turn_B == 0
-    solved_N, kind_N = rollouts.reward_B[first_B] > 0, rollouts.task_type_B[first_B]
+    solved_N, kind_N = rollouts.success_B[first_B], rollouts.task_type_B[first_B]
     return {
         f"success/{kind}": Mean.of(solved_N[kind_N == index])
         for index, kind in enumerate(task.kinds)

@@ -12,6 +12,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from collapse_lab.probes.segments import compact, means, sizes
 from collapse_lab.trainers.rollouts import Rollouts
 
 
@@ -29,6 +30,32 @@ class FormatPenalty:
     def __call__(self, rollouts: Rollouts) -> Rollouts:
         valid_B = rollouts.format_valid_B if self.of == "format" else rollouts.action_valid_B
         return replace(rollouts, penalty_B=self.coef * (~valid_B).to(rollouts.reward_B))
+
+
+@dataclass(frozen=True)
+class ProxyReward:
+    """Pays every episode for something that is not the task: a reward that can be hacked.
+
+    `of="length"` pays for the share of `response_limit` that its responses fill on average,
+    `of="turns"` for the share of `turn_limit` that it spends on admissible actions. At most `coef`.
+    """
+
+    coef: float
+    of: Literal["length", "turns"]
+    response_limit: int
+    turn_limit: int
+
+    def __call__(self, rollouts: Rollouts) -> Rollouts:
+        trajectory_B, trajectories = compact(rollouts.trajectory_B)
+        if self.of == "length":
+            filled_B = rollouts.mask_BT.sum(1).to(rollouts.reward_B) / self.response_limit
+            share_N = means(filled_B, trajectory_B, trajectories)
+        else:
+            turns_N = sizes(trajectory_B, trajectories).to(rollouts.reward_B)
+            valid_B = rollouts.action_valid_B.to(rollouts.reward_B)
+            share_N = means(valid_B, trajectory_B, trajectories) * turns_N / self.turn_limit
+        proxy_B = self.coef * share_N[trajectory_B]
+        return replace(rollouts, reward_B=rollouts.reward_B + proxy_B, proxy_B=proxy_B)
 
 
 @dataclass(frozen=True)

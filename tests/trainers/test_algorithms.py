@@ -12,7 +12,7 @@ from collapse_lab.trainers.advantages import GroupCredit
 from collapse_lab.trainers.algorithms import ALGORITHMS, algorithm, policy_loss
 from collapse_lab.trainers.clips import HardClip, PerSequence, SequenceMask, SoftGate
 from collapse_lab.trainers.rollouts import Rollouts
-from collapse_lab.trainers.terms import EntropyBonus, FormatPenalty, ReferenceKL
+from collapse_lab.trainers.terms import EntropyBonus, FormatPenalty, ProxyReward, ReferenceKL
 from collapse_lab.trainers.weighting import per_token
 
 
@@ -157,6 +157,21 @@ def test_the_format_penalty_counts_the_kind_of_invalidity_asked_for():
     )
     assert FormatPenalty()(rollouts).score_B.tolist() == [1.0, 0.9, 1.0]
     assert FormatPenalty(0.5, of="action")(rollouts).score_B.tolist() == [1.0, 0.5, 0.5]
+
+
+def test_a_proxy_pays_an_episode_for_filling_its_answers_or_its_turns_and_solves_nothing():
+    rollouts = rollouts_of(
+        [10.0, 10.0, 0.0],
+        trajectory=[7, 7, 9],
+        lengths=[4, 2, 3],
+        action_valid_B=torch.tensor([True, False, True]),
+    )
+    paid = ProxyReward(2.0, "length", response_limit=6, turn_limit=10)(rollouts)
+    assert paid.reward_B.tolist() == pytest.approx([11.0, 11.0, 1.0])
+    assert paid.success_B.tolist() == [True, True, False]
+    stalled = ProxyReward(2.0, "turns", response_limit=6, turn_limit=10)(rollouts)
+    assert stalled.reward_B.tolist() == pytest.approx([10.2, 10.2, 0.2])
+    assert stalled.checked().score_B.tolist() == stalled.reward_B.tolist()
 
 
 def test_the_reference_kl_is_k3_of_policy_and_reference_and_clamped():

@@ -23,6 +23,8 @@ from collapse_lab.trainers.launch import listing, train_command
 from collapse_lab.trainers.loop import train
 from collapse_lab.trainers.policy import Size
 from collapse_lab.trainers.recipes import Recipe
+from collapse_lab.trainers.tasks.base import kind_of
+from collapse_lab.trainers.tasks.household import Household
 
 SETTINGS = {
     "steps": 6,
@@ -168,6 +170,36 @@ def test_a_stale_sampler_shows_at_once_and_a_resumed_one_is_as_late(cache: Path,
     )
     train(recipe, resumed.append, cache=cache, checkpoint=path)
     assert [numbers(record) for record in resumed] == [numbers(record) for record in whole]
+
+
+def test_ratios_are_to_whom_the_recipe_says(cache: Path):
+    stale: dict[str, list[Record]] = {}
+    for whose in ("trainer", "sampler"):
+        recipe = quick("grpo", sampler_lag=2, warm_up=0, lr=1e-3, old_log_probs=whose, steps=3)
+        train(recipe, stale.setdefault(whose, []).append, cache=cache)
+    # one mini-batch before any update: the trainer's own ratios begin at 1, the sampler's do not
+    first, last = (stale[whose][2].values["ratio/max"] for whose in ("trainer", "sampler"))
+    assert last > first
+
+
+def test_a_proxy_is_part_of_the_reward_and_none_of_the_success(cache: Path):
+    for proxied in ("length", "turns"):
+        records: list[Record] = []
+        train(quick("grpo", proxy=5.0, proxied=proxied, steps=2), records.append, cache=cache)
+        for record in records:
+            extra = record.values["reward/mean"] - 10 * record.values["reward/success_rate"]
+            assert (0 < extra <= 5) if proxied == "length" else (0 <= extra <= 5)
+
+
+def test_a_curriculum_begins_with_the_first_half_of_the_kinds(cache: Path):
+    recipe = quick("grpo", curriculum=2, groups=12)
+    state = State.begin(recipe, cache)
+    for step in range(3):
+        state.step = step
+        seeds = state.next_tasks(recipe)
+        assert len(seeds) == 12
+        kinds = {kind_of(Household, seed) for seed in seeds}
+        assert (kinds <= set(Household.kinds[:3])) == (step < 2)
 
 
 def test_a_checkpoint_of_another_recipe_is_refused(cache: Path, tmp_path: Path):

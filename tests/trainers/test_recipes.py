@@ -25,6 +25,16 @@ def test_settings_are_read_by_the_type_of_their_field():
     assert made.cloning.episodes == Recipe(task="", algorithm="").cloning.episodes
 
 
+def test_the_rate_grows_and_falls_as_asked():
+    made = recipe("household", "grpo", settings=("steps=100", "lr=1", "warm_up=10"))
+    assert [made.rate(step) for step in (0, 4, 9, 99)] == [0.1, 0.5, 1.0, 1.0]
+    linear = recipe("household", "grpo", settings=("steps=100", "lr=1", "decay=linear"))
+    assert linear.rate(75) == pytest.approx(0.25)
+    cosine = recipe("household", "grpo", settings=("steps=100", "lr=1", "decay=cosine"))
+    assert cosine.rate(50) == pytest.approx(0.5)
+    assert cosine.rate(75) == pytest.approx(0.1464, abs=1e-4)
+
+
 def test_a_column_can_be_replaced():
     made = recipe("household", "cispo", 0, ("clip=sequence_mask(clipped_weight)",))
     assert made.choices().clip == ALGORITHMS["cispo_sm"].clip
@@ -41,6 +51,7 @@ def test_a_column_can_be_replaced():
         ("steps=1.5", "steps=1.5: a whole number is needed"),
         ("penalised=words", "choose one of format, action"),
         ("lr", "'lr' is not NAME=VALUE"),
+        ("sampler_bits=1", "take 2 or more"),
         ("lr.x=1", "'lr' has no parts"),
         ("cloning=1", "'cloning' is set part by part: cloning.episodes"),
         ("cloning.x=1", "no setting 'x'; there are episodes"),

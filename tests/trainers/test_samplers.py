@@ -12,7 +12,7 @@ from torch import Generator
 from collapse_lab.trainers.cloning import Cloning, DidNotLearn, clone, cloned_policy, demonstrations
 from collapse_lab.trainers.policy import END_ID, Policy, Size, Vocabulary, left_padded, new_policy
 from collapse_lab.trainers.rollouts import Rollouts
-from collapse_lab.trainers.samplers import CachedEngine, Responses, StaleEngine, play
+from collapse_lab.trainers.samplers import BehindEngine, CachedEngine, Responses, play, rounded
 from collapse_lab.trainers.tasks import GENERATED
 from collapse_lab.trainers.tasks.answers import action_in
 from collapse_lab.trainers.tasks.base import Task, vocabulary_words
@@ -148,7 +148,7 @@ def test_a_low_temperature_takes_the_likeliest_and_tells_its_plain_log_prob(poli
 @torch.no_grad()
 def test_a_stale_engine_draws_with_the_weights_of_some_synchronisations_ago(policy: Policy):
     policy = copy.deepcopy(policy)
-    stale = StaleEngine(policy, lambda behind: CachedEngine(behind, chance()), deque(maxlen=3))
+    stale = BehindEngine(policy, lambda behind: CachedEngine(behind, chance()), deque(maxlen=3))
     versions: list[Policy] = []
     for step in range(5):
         stale.synchronise()
@@ -161,6 +161,32 @@ def test_a_stale_engine_draws_with_the_weights_of_some_synchronisations_ago(poli
         torch.testing.assert_close(drawn.logp_BT, logp * drawn.mask_BT)
         later, _ = policy.token_statistics(*prompt, drawn.ids_BT)
         assert ((later - drawn.logp_BT)[drawn.mask_BT].abs() > 1e-3).any()
+
+
+def test_a_weight_is_rounded_row_by_row_and_a_vector_is_left_alone():
+    weight = torch.tensor([[1.0, 0.3, -0.6], [0.02, -0.01, 0.0]])
+    # three bits: three steps either way, of a third of the row's largest
+    torch.testing.assert_close(
+        rounded(weight, 3), torch.tensor([[1.0, 1 / 3, -2 / 3], [0.02, -0.04 / 3, 0.0]])
+    )
+    assert rounded(weight, 0) is weight
+    assert rounded(weight[0], 3).tolist() == weight[0].tolist()
+
+
+@torch.no_grad()
+def test_a_quantised_engine_draws_with_rounded_weights_of_the_moment(policy: Policy):
+    policy = copy.deepcopy(policy)
+    engine = BehindEngine(policy, lambda b: CachedEngine(b, chance()), deque(maxlen=1), bits=4)
+    for _ in range(2):
+        policy.head.weight.mul_(1.5)
+        engine.synchronise()
+        drawn = engine.respond([[4, 5, 6]] * 8, limit=4)
+        prompt = left_padded([[4, 5, 6]] * 8)
+        coarse = copy.deepcopy(policy)
+        for parameter in coarse.parameters():
+            parameter.copy_(rounded(parameter, 4))
+        logp, _ = coarse.token_statistics(*prompt, drawn.ids_BT)
+        torch.testing.assert_close(drawn.logp_BT, logp * drawn.mask_BT)
 
 
 def test_demonstrations_hold_the_mistakes_that_were_asked_for():

@@ -144,6 +144,13 @@ def task_seed(split: Split, index: int) -> int:
     return 2 * index + (split == "held_out")
 
 
+def kind_of(task: type[Task], seed: int) -> str:
+    """The type of the episode that a seed names."""
+    game = task()
+    game.reset(seed)
+    return game.kind
+
+
 def split_and_index(seed: int) -> tuple[Split, int]:
     """What `task_seed` made the seed of.
 
