@@ -62,7 +62,7 @@ class Recipe:
     penalty: float = 0.1
     penalised: Literal["format", "action"] = "format"
     proxy: float = 0.0
-    proxied: Literal["length", "turns"] = "length"
+    proxied: Literal["length", "brevity", "turns"] = "length"
     curriculum: int = 0
     tries: int = 3
     cold_start: int = 0

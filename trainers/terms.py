@@ -37,23 +37,26 @@ class ProxyReward:
     """Pays every episode for something that is not the task: a reward that can be hacked.
 
     `of="length"` pays for the share of `response_limit` that its responses fill on average,
-    `of="turns"` for the share of `turn_limit` that it spends on admissible actions. At most `coef`.
+    `of="brevity"` for the rest of it, `of="turns"` for the share of `turn_limit` that it spends on
+    admissible actions. At most `coef`.
     """
 
     coef: float
-    of: Literal["length", "turns"]
+    of: Literal["length", "brevity", "turns"]
     response_limit: int
     turn_limit: int
 
     def __call__(self, rollouts: Rollouts) -> Rollouts:
         trajectory_B, trajectories = compact(rollouts.trajectory_B)
-        if self.of == "length":
-            filled_B = rollouts.mask_BT.sum(1).to(rollouts.reward_B) / self.response_limit
-            share_N = means(filled_B, trajectory_B, trajectories)
-        else:
+        if self.of == "turns":
             turns_N = sizes(trajectory_B, trajectories).to(rollouts.reward_B)
             valid_B = rollouts.action_valid_B.to(rollouts.reward_B)
             share_N = means(valid_B, trajectory_B, trajectories) * turns_N / self.turn_limit
+        else:
+            filled_B = rollouts.mask_BT.sum(1).to(rollouts.reward_B) / self.response_limit
+            share_N = means(filled_B, trajectory_B, trajectories)
+            if self.of == "brevity":
+                share_N = 1 - share_N
         proxy_B = self.coef * share_N[trajectory_B]
         return replace(rollouts, reward_B=rollouts.reward_B + proxy_B, proxy_B=proxy_B)
 

@@ -169,6 +169,8 @@ def test_a_proxy_pays_an_episode_for_filling_its_answers_or_its_turns_and_solves
     paid = ProxyReward(2.0, "length", response_limit=6, turn_limit=10)(rollouts)
     assert paid.reward_B.tolist() == pytest.approx([11.0, 11.0, 1.0])
     assert paid.success_B.tolist() == [True, True, False]
+    brief = ProxyReward(2.0, "brevity", response_limit=6, turn_limit=10)(rollouts)
+    assert brief.reward_B.tolist() == pytest.approx([11.0, 11.0, 1.0])
     stalled = ProxyReward(2.0, "turns", response_limit=6, turn_limit=10)(rollouts)
     assert stalled.reward_B.tolist() == pytest.approx([10.2, 10.2, 0.2])
     assert stalled.checked().score_B.tolist() == stalled.reward_B.tolist()
