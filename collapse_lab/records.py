@@ -94,12 +94,21 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Suspicion:
+    """A mechanism that an alarm points at (a key of `mechanisms.MECHANISMS`), and why."""
+
+    mechanism: str
+    because: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Alarm:
     """A detector's verdict at one step, with what a person needs to act on it.
 
     `since` is the estimated onset and `since_interval` its bounds, in steps. `last_healthy_step`
     is the last step before that interval: the checkpoint to go back to. `not_monitored` names
-    what the run does not log and so could not be judged.
+    what the run does not log and so could not be judged. `suspicions` are what may have gone wrong,
+    the likeliest first; none where that is unclear.
     """
 
     step: int
@@ -112,6 +121,7 @@ class Alarm:
     last_healthy_step: int | None = None
     not_monitored: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    suspicions: tuple[Suspicion, ...] = ()
 
     @property
     def signals(self) -> tuple[str, ...]:
@@ -130,7 +140,8 @@ class Alarm:
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> Alarm:
-        """Inverse of `to_dict`; ValueError when a field is missing or of the wrong kind."""
+        """Inverse of `to_dict`; ValueError when a field is missing or of the wrong kind. Alarms of
+        versions that named no mechanisms have no `suspicions`."""
         try:
             evidence = tuple(Evidence(**_numbers(part)) for part in raw["evidence"])
             low, high = raw["since_interval"]
@@ -145,6 +156,10 @@ class Alarm:
                 last_healthy_step=raw["last_healthy_step"],
                 not_monitored=tuple(raw["not_monitored"]),
                 notes=tuple(raw["notes"]),
+                suspicions=tuple(
+                    Suspicion(one["mechanism"], tuple(one["because"]))
+                    for one in raw.get("suspicions", ())
+                ),
             )
         except (KeyError, TypeError) as error:
             raise ValueError(f"not an alarm: {error}") from error

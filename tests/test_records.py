@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collapse_lab.records import Alarm, Evidence, Record
+from collapse_lab.records import Alarm, Evidence, Record, Suspicion
 
 NUMBERS = st.floats(allow_nan=True, allow_infinity=True)
 NAMES = st.text(max_size=12)
@@ -103,9 +103,16 @@ def test_an_alarm_comes_back_from_strict_json_as_it_was() -> None:
         last_healthy_step=413,
         not_monitored=("mismatch (not logged)",),
         notes=("a note",),
+        suspicions=(Suspicion("staleness", ("samples are 4 updates old",)), Suspicion("format")),
     )
     text = json.dumps(alarm.to_dict(), allow_nan=False)
     assert Alarm.from_dict(json.loads(text)) == alarm
+
+
+def test_an_alarm_that_was_written_before_mechanisms_were_named_has_none() -> None:
+    raw = Alarm(1, "watch", "cusum", "", 1, (1, 1)).to_dict()
+    del raw["suspicions"]
+    assert Alarm.from_dict(raw).suspicions == ()
 
 
 def test_an_alarm_names_its_signals_and_each_family_once_strongest_first() -> None:

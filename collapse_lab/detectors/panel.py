@@ -18,10 +18,12 @@ from collapse_lab.detectors.cusum import CusumWatch
 from collapse_lab.detectors.edetector import ALPHA, EDetector
 from collapse_lab.detectors.excursions import Excursions
 from collapse_lab.detectors.frontend import EXCUSED_STEPS, FrontEnd
+from collapse_lab.detectors.history import History
 from collapse_lab.detectors.limits import Limits
+from collapse_lab.detectors.naming import ASKED, likely
 from collapse_lab.detectors.prior import Prior, shipped
 from collapse_lab.detectors.reward_drop import REWARDS, RewardDrop
-from collapse_lab.detectors.rules import RULES
+from collapse_lab.detectors.rules import RULES, Stuck
 from collapse_lab.detectors.scale import JUDGED
 from collapse_lab.records import RESTART, Alarm, Evidence, Record
 from collapse_lab.signals import SIGNALS
@@ -35,6 +37,8 @@ LEADING_FAMILIES = tuple(dict.fromkeys(SIGNALS[name].family for name in SIGNALS 
 REMEMBERED_STEPS = 1024
 CONSTANT_FOR = 20
 MOST_DESCRIBED = 2
+MOST_MOVED = 24
+"""Signals whose order names a mechanism; an alarm keeps the strongest few as its evidence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ class Panel:
     limits: Limits | None = None
     _front: FrontEnd = field(init=False)
     _excursions: Excursions = field(default_factory=Excursions)
+    _history: History = field(default_factory=lambda: History(ASKED))
     _detectors: list[Detector] = field(init=False)
     _steps: deque[int] = field(default_factory=lambda: deque(maxlen=REMEMBERED_STEPS))
     _residuals: dict[str, float] = field(default_factory=dict[str, float])
@@ -100,6 +105,7 @@ class Panel:
             and self._restart <= record.step < self._restart + EXCUSED_STEPS
         )
         residuals = self._front.update(record)
+        self._history.update(record)
         if not excused:
             self._excursions.update(residuals)
         deviations = {} if excused else self._excursions.deviations()
@@ -180,6 +186,8 @@ class Panel:
         )
         if not self._rewarded:
             not_monitored += ("reward (not logged)",)
+        moved = (*found.evidence, *self._excursions.evidence(most=MOST_MOVED))
+        measured = not isinstance(detector, Stuck)  # else nothing has gone wrong but the measuring
         return Alarm(
             step=record.step,
             severity=found.severity,
@@ -191,6 +199,7 @@ class Panel:
             last_healthy_step=healthy[-1] if healthy else None,
             not_monitored=not_monitored,
             notes=notes,
+            suspicions=likely(moved, self._history, low) if measured else (),
         )
 
 
