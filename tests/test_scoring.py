@@ -12,7 +12,7 @@ from scipy import stats
 
 from collapse_lab import scoring
 from collapse_lab.scoring import ScoredRun, Share, chance
-from collapse_lab.scoring.resampling import bootstrap, interval, leave_one_out
+from collapse_lab.scoring.resampling import bootstrap, interval, jackknife, leave_one_out
 
 
 def healthy(*alarms: int, length: int = 100) -> ScoredRun:
@@ -265,3 +265,10 @@ def test_a_measure_of_no_runs_stays_nan_in_the_bootstrap():
     assert np.isnan(means[:, 0]).all() and (means[:, 1] == 1).all()
     assert all(math.isnan(bound) for bound in interval(means[:, 0]))
     assert np.isnan(bootstrap(np.empty((0, 1)), [], repetitions=3)).all()
+
+
+def test_the_jackknife_leaves_out_each_group_in_turn():
+    values = np.array([[1.0, np.nan], [0.0, 1.0], [0.0, 0.0]])
+    means = jackknife(values, ["a", "b", "b"])
+    np.testing.assert_allclose(means, [[0, 0.5], [1, np.nan]])
+    assert jackknife(np.empty((0, 2)), []).shape == (0, 2)

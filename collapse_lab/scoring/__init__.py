@@ -1,34 +1,38 @@
-"""Alarms against labels: pure functions from runs to shares, leads and rates."""
+"""Alarms against labels: pure functions from runs to shares, leads, rates and costs."""
 
-from collapse_lab.scoring.measures import (
-    LEADS,
-    REFRACTORY,
-    Horizon,
-    ScoredRun,
-    caught_early,
+from collapse_lab.scoring.costs import (
+    COST_RATIOS,
     compute_lost,
     compute_saved,
+    net_benefit,
+    precision,
+)
+from collapse_lab.scoring.false_alarms import (
+    REFRACTORY,
+    false_alarms_per_thousand,
+    healthy_false_alarm,
+    time_in_warning,
+)
+from collapse_lab.scoring.measures import (
+    LEADS,
+    caught_early,
     early_leads,
     early_recall,
     expected_lead,
-    false_alarms_per_thousand,
-    healthy_false_alarm,
     late_recall,
     lead_recall,
     leads,
     median_early_lead,
     median_lead,
-    point_of,
-    precision,
     premature,
     recall,
     recall_by_luck,
-    unlimited,
-    usual_horizon,
 )
+from collapse_lab.scoring.runs import Horizon, ScoredRun, point_of, unlimited, usual_horizon
 from collapse_lab.scoring.shares import Share, clopper_pearson, upper_bound, wilson
 
 __all__ = [
+    "COST_RATIOS",
     "LEADS",
     "REFRACTORY",
     "Horizon",
@@ -48,11 +52,13 @@ __all__ = [
     "leads",
     "median_early_lead",
     "median_lead",
+    "net_benefit",
     "point_of",
     "precision",
     "premature",
     "recall",
     "recall_by_luck",
+    "time_in_warning",
     "unlimited",
     "upper_bound",
     "usual_horizon",

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from collapse_lab.scoring.measures import ScoredRun
+from collapse_lab.scoring.runs import ScoredRun
 
 PERIOD = 100
 DEALS = 500

@@ -1,9 +1,8 @@
-"""Alarms against labels: pure functions from runs to shares, leads and rates.
+"""Alarms against collapses: how many were foreseen, and how long before.
 
-A detector is judged by the run: of the healthy ones, how many did it ever alarm on; of the
-collapsed ones, how many had its *first* alarm by the collapse point, and how long before. Places
-in a run are indices of records ("points"), because a log may hold one line for five steps, and
-leads are also given in the run's own steps. What is undefined is NaN, never zero.
+A detector is judged by the run: how many of the collapsed ones had its *first* alarm by the
+collapse point. Leads are in points, and also in the run's own steps. What is undefined is NaN,
+never zero.
 
 The measures are those of event prediction in medicine (ICU, seizures), where a lead quoted without
 the rate of false alarms behind it has misled before.
@@ -12,60 +11,16 @@ the rate of false alarms behind it has misled before.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 
+from collapse_lab.scoring.runs import Horizon, ScoredRun, collapsed, unlimited, usual_horizon
 from collapse_lab.scoring.shares import Share
 
-REFRACTORY = 20
-"""Points after an alarm in which further alarms belong to the same event."""
-Horizon = Callable[[int], float]
-"""Collapse point -> how many points before it an alarm may be and still be about it."""
 LEADS = (50, 30, 20, 10, 5, 0, -5, -10)
 """Points before the collapse at which the lead-recall curve is read."""
-
-
-@dataclass(frozen=True, slots=True)
-class ScoredRun:
-    """One run as the scores see it.
-
-    `steps` are the training steps of its records. `alarms` are the points after which alarms
-    were raised, ascending. `collapse` is the point of collapse, None in a run that did not. A
-    `gradual` collapse has no point to be early for: any alarm before it counts, and it has no lead.
-    """
-
-    steps: Sequence[int]
-    alarms: Sequence[int]
-    collapse: int | None = None
-    gradual: bool = False
-
-    @property
-    def first(self) -> float:
-        """Point of the first alarm; infinite when there was none."""
-        return self.alarms[0] if self.alarms else math.inf
-
-
-def unlimited(collapse: int) -> float:
-    """Any alarm before the collapse is about it."""
-    return math.inf
-
-
-def usual_horizon(collapse: int) -> float:
-    """A quarter of the run so far, at most 100 points.
-
-    >>> usual_horizon(40), usual_horizon(4000)
-    (10.0, 100.0)
-    """
-    return min(100.0, 0.25 * collapse)
-
-
-def healthy_false_alarm(runs: Sequence[ScoredRun]) -> Share:
-    """Healthy runs that were ever alarmed on, however often."""
-    healthy = [run for run in runs if run.collapse is None]
-    return Share(sum(bool(run.alarms) for run in healthy), len(healthy))
 
 
 def recall(
@@ -80,9 +35,9 @@ def recall(
     A first alarm before the horizon is premature and a miss. With `rearm` a run that was alarmed
     on too soon may still be caught by a later alarm.
     """
-    collapsed = _collapsed(runs)
-    caught = sum(caught_early(run, lead, horizon, rearm) for run, _ in collapsed)
-    return Share(caught, len(collapsed))
+    fallen = collapsed(runs)
+    caught = sum(caught_early(run, lead, horizon, rearm) for run, _ in fallen)
+    return Share(caught, len(fallen))
 
 
 def caught_early(
@@ -91,22 +46,22 @@ def caught_early(
     """Whether `recall` counts this run; False for a healthy one."""
     point = run.collapse
     return point is not None and any(
-        lead <= point - alarm <= _reach(run, point, horizon)
+        lead <= point - alarm <= run.reach(horizon)
         for alarm in (run.alarms if rearm else run.alarms[:1])
     )
 
 
-def early_recall(runs: Sequence[ScoredRun]) -> Share:
+def early_recall(runs: Sequence[ScoredRun], rearm: bool = False) -> Share:
     """First alarm in [onset - H, onset), H the usual horizon; `collapse` has to be the onset.
 
     An alarm at the onset itself is late: the fall has begun.
     """
-    return recall(runs, 1, usual_horizon)
+    return recall(runs, 1, usual_horizon, rearm)
 
 
-def late_recall(runs: Sequence[ScoredRun], late: float = 10) -> Share:
+def late_recall(runs: Sequence[ScoredRun], late: float = 10, rearm: bool = False) -> Share:
     """First alarm in [onset - H, onset + late]."""
-    return recall(runs, -late, usual_horizon)
+    return recall(runs, -late, usual_horizon, rearm)
 
 
 def lead_recall(
@@ -118,13 +73,10 @@ def lead_recall(
 
 def premature(runs: Sequence[ScoredRun], horizon: Horizon = usual_horizon) -> Share:
     """Collapsed runs whose first alarm came before the horizon: about something else, or luck."""
-    collapsed = _collapsed(runs)
+    fallen = collapsed(runs)
     return Share(
-        sum(
-            bool(run.alarms) and point - run.first > _reach(run, point, horizon)
-            for run, point in collapsed
-        ),
-        len(collapsed),
+        sum(bool(run.alarms) and point - run.first > run.reach(horizon) for run, point in fallen),
+        len(fallen),
     )
 
 
@@ -133,7 +85,7 @@ def leads(
 ) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """Collapse minus first alarm, one per collapse that was not gradual: negative is late, NaN is
     never."""
-    sudden = [(run, point) for run, point in _collapsed(runs) if not run.gradual]
+    sudden = [(run, point) for run, point in collapsed(runs) if not run.gradual]
     return np.array([_lead(run, point, unit) for run, point in sudden], dtype=float)
 
 
@@ -176,29 +128,8 @@ def expected_lead(
     runs."""
     sudden = [run for run in runs if not run.gradual]
     every = np.maximum(np.nan_to_num(leads(sudden, unit)), 0.0)
-    caught = [caught_early(run, 0, horizon) for run, _ in _collapsed(sudden)]
+    caught = [caught_early(run, 0, horizon) for run, _ in collapsed(sudden)]
     return float(np.mean(every * caught)) if every.size else math.nan
-
-
-def false_alarms_per_thousand(
-    runs: Sequence[ScoredRun], refractory: int = REFRACTORY, horizon: Horizon = usual_horizon
-) -> float:
-    """Alarms per 1,000 healthy points, repeats within `refractory` points counting once.
-
-    Healthy points are those of healthy runs and those of collapsed runs before their horizon.
-    NaN when there are none.
-    """
-    alarms = points = 0
-    for run in runs:
-        end = len(run.steps)
-        if run.collapse is not None:
-            end = math.ceil(max(0.0, run.collapse - _reach(run, run.collapse, horizon)))
-        points += end
-        last = -math.inf
-        for alarm in run.alarms:
-            if alarm < end and alarm - last >= refractory:
-                alarms, last = alarms + 1, alarm
-    return 1000 * alarms / points if points else math.nan
 
 
 def recall_by_luck(runs: Sequence[ScoredRun], lead: float = 0) -> float:
@@ -209,60 +140,10 @@ def recall_by_luck(runs: Sequence[ScoredRun], lead: float = 0) -> float:
     above it is no skill, however high. NaN when there are no healthy or no collapsed runs.
     """
     first = np.array([run.first for run in runs if run.collapse is None])
-    collapsed = _collapsed(runs)
-    if not first.size or not collapsed:
+    fallen = collapsed(runs)
+    if not first.size or not fallen:
         return math.nan
-    return float(np.mean([np.mean(first <= point - lead) for _, point in collapsed]))
-
-
-def precision(recall: float, false_alarm: float, prevalence: float) -> float:
-    """Share of alarmed runs that collapse, where `prevalence` of all runs do; NaN if none alarm.
-
-    >>> round(precision(0.5, 0.05, 0.1), 3)
-    0.526
-    """
-    true, false = recall * prevalence, false_alarm * (1 - prevalence)
-    return true / (true + false) if true + false else math.nan
-
-
-def compute_saved(runs: Sequence[ScoredRun]) -> float:
-    """Mean share of a collapsed run's points left when stopped at its first alarm; NaN of none."""
-    saved = [
-        1 - min(run.first + 1, len(run.steps)) / len(run.steps)
-        for run, _ in _collapsed(runs)
-        if run.steps
-    ]
-    return float(np.mean(saved)) if saved else math.nan
-
-
-def compute_lost(runs: Sequence[ScoredRun]) -> float:
-    """Mean share of a healthy run's points lost when stopped at its first alarm; NaN of none."""
-    lost = [
-        1 - min(run.first + 1, len(run.steps)) / len(run.steps)
-        for run in runs
-        if run.collapse is None and run.steps
-    ]
-    return float(np.mean(lost)) if lost else math.nan
-
-
-def point_of(steps: Sequence[int], step: float) -> int:
-    """Index of the first record at or after a step; the last record's when all are before.
-
-    In a run that was resumed, steps repeat, and the last attempt is the one that counts.
-    """
-    array = np.asarray(steps)
-    restarts = np.flatnonzero(np.diff(array) < 0)
-    start = int(restarts[-1]) + 1 if restarts.size and array[restarts[-1] + 1] <= step else 0
-    reached = np.flatnonzero(array[start:] >= step)
-    return start + int(reached[0]) if reached.size else len(array) - 1
-
-
-def _collapsed(runs: Sequence[ScoredRun]) -> list[tuple[ScoredRun, int]]:
-    return [(run, run.collapse) for run in runs if run.collapse is not None]
-
-
-def _reach(run: ScoredRun, point: int, horizon: Horizon) -> float:
-    return math.inf if run.gradual else horizon(point)
+    return float(np.mean([np.mean(first <= point - lead) for _, point in fallen]))
 
 
 def _lead(run: ScoredRun, collapse: int, unit: Literal["points", "steps"]) -> float:

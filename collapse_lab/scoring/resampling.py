@@ -7,7 +7,6 @@ may be worth ten. Groups are resampled first, then the runs within each.
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -28,6 +27,18 @@ def leave_one_out(kinds: Sequence[str]) -> Iterator[tuple[str, list[int], list[i
         yield kind, rest, held
 
 
+def resampled(
+    groups: Sequence[str], repetitions: int = REPETITIONS, seed: int = 0
+) -> Iterator[NDArray[np.int64]]:
+    """Indices of the runs of each repetition: groups drawn with replacement, then runs in each."""
+    members = [np.array(held, np.int64) for _, _, held in leave_one_out(groups)]
+    random = np.random.default_rng(seed)
+    for _ in range(repetitions if members else 0):
+        groups_drawn: list[int] = random.integers(len(members), size=len(members)).tolist()
+        drawn = [random.choice(members[group], len(members[group])) for group in groups_drawn]
+        yield np.concatenate(drawn)
+
+
 def bootstrap(
     values: NDArray[np.float64],
     groups: Sequence[str],
@@ -40,16 +51,27 @@ def bootstrap(
     together, so that the difference of two is a paired comparison. A repetition in which no run is
     left for a measure is NaN there.
     """
-    members = [np.array(held, np.int64) for _, _, held in leave_one_out(groups)]
-    random = np.random.default_rng(seed)
     means = np.full((repetitions, values.shape[1]), np.nan)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # a mean of nothing is the NaN we want
-        for row in range(repetitions if members else 0):
-            groups_drawn: list[int] = random.integers(len(members), size=len(members)).tolist()
-            drawn = [random.choice(members[group], len(members[group])) for group in groups_drawn]
-            means[row] = np.nanmean(values[np.concatenate(drawn)], axis=0)
+    for row, drawn in enumerate(resampled(groups, repetitions, seed)):
+        means[row] = _means(values[drawn])
     return means
+
+
+def jackknife(values: NDArray[np.float64], groups: Sequence[str]) -> NDArray[np.float64]:
+    """Column means of (runs, measures) without each group in turn: (groups, measures).
+
+    How far they reach says how much a score hangs on one group.
+    """
+    means = [_means(values[rest]) for _, rest, _ in leave_one_out(groups)]
+    return np.array(means, float).reshape(-1, values.shape[1])
+
+
+def _means(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Column means of what is known; NaN where nothing is."""
+    known = np.isfinite(values)
+    of = known.sum(axis=0)
+    sums = np.where(known, values, 0.0).sum(axis=0)
+    return np.where(of > 0, sums / np.maximum(of, 1), np.nan)
 
 
 def interval(means: NDArray[np.float64], confidence: float = 0.95) -> tuple[float, float]:
