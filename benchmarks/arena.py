@@ -6,9 +6,7 @@
     python -m benchmarks.arena curves --root runs/arena --out docs/images/arena.svg
 
 All runs of a task share the initial policy and every setting but the algorithm. Each run is a run
-folder, `root/TASK-ALGORITHM-SEED`; finished ones are skipped and those cut short are resumed, so
-that the sweep can be stopped and begun again at any time. One process a core: more threads would
-only wait for each other. Records are kept, weights are not.
+folder, `root/TASK-ALGORITHM-SEED`, made as benchmarks/sweep.py says.
 
 `summary` tells how the runs ended and how they stood at equal environment steps; `best` compares
 roots that hold the same runs at other learning rates (`run --set lr=...` into a root of its own).
@@ -17,64 +15,27 @@ roots that hold the same runs at other learning rates (`run --set lr=...` into a
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
 from itertools import product
 from pathlib import Path
 
 from benchmarks.arena_curves import draw
-from benchmarks.arena_runs import read_run, read_runs
+from benchmarks.arena_runs import read_runs
 from benchmarks.arena_tables import best_rates, compute_matched, summary
-from collapse_lab.store import read_meta
+from benchmarks.sweep import Job, sweep
 
 ALGORITHMS = ("sampo", "cispo", "grpo", "sapo", "gspo", "gigpo", "dapo", "cispo_sm", "sapo_sm")
 
 
-def run_all(
-    root: Path,
-    tasks: Sequence[str],
-    algorithms: Sequence[str],
-    seeds: int,
-    settings: Sequence[str],
-    processes: int,
-) -> None:
-    """All runs that are not there yet, seed by seed, so that each algorithm has some early."""
-    from collapse_lab.trainers.checkpoints import State
-    from collapse_lab.trainers.launch import POLICIES
-    from collapse_lab.trainers.recipes import recipe
-
-    for task in tasks:  # cloned once, not by every process at once
-        State.begin(recipe(task, algorithms[0], 0, tuple(settings)), root / POLICIES)
-    jobs = [
-        (task, algorithm, seed)
+def jobs_of(
+    tasks: Sequence[str], algorithms: Sequence[str], seeds: int, settings: Sequence[str]
+) -> list[Job]:
+    """Seed by seed, so that each algorithm has some early."""
+    return [
+        Job(f"{task}-{algorithm}-{seed}", task, algorithm, seed, tuple(settings))
         for seed, task, algorithm in product(range(seeds), tasks, algorithms)
-        if read_meta(root / f"{task}-{algorithm}-{seed}").get("state") != "finished"
     ]
-    print(f"{len(jobs)} runs to go, {processes} at a time, into {root}", flush=True)
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context) as pool:
-        for line in pool.map(partial(run_one, root, tuple(settings)), jobs):
-            print(line, flush=True)
-
-
-def run_one(root: Path, settings: tuple[str, ...], job: tuple[str, str, int]) -> str:
-    """One run; what went wrong with it is told and does not end the sweep."""
-    from collapse_lab.trainers.launch import train_command
-
-    task, algorithm, seed = job
-    name = f"{task}-{algorithm}-{seed}"
-    try:
-        train_command(algorithm, task, seed, settings, root, run_id=name, echo=lambda text: None)
-    except Exception as error:
-        return f"{name}: {error!r}"
-    run = read_run(root / name)
-    if run is None:
-        return f"{name}: stopped"
-    label = f"{run.label.kind} {run.label.cross or ''}".strip()
-    return f"{name}: best {run.peak:.2f}, end {run.end:.2f}, {label}"
 
 
 def main(arguments: Sequence[str] = tuple(sys.argv[1:])) -> None:
@@ -90,14 +51,8 @@ def main(arguments: Sequence[str] = tuple(sys.argv[1:])) -> None:
     given = parser.parse_args(arguments)
     if given.action == "run":
         (root,) = given.root
-        run_all(
-            root,
-            given.tasks.split(","),
-            given.algorithms.split(","),
-            given.seeds,
-            given.settings,
-            given.processes,
-        )
+        tasks, algorithms = given.tasks.split(","), given.algorithms.split(",")
+        sweep(jobs_of(tasks, algorithms, given.seeds, given.settings), root, given.processes)
     runs = read_runs(given.root)
     if given.action == "best":
         print(best_rates(runs))

@@ -1,0 +1,130 @@
+"""Runs that fail in different ways, and healthy ones that are easily taken for failing.
+
+    python -m benchmarks.failures run --root runs/failures [--seeds 5] [--only lag,decay]
+    python -m benchmarks.failures summary --root runs/failures
+    python -m benchmarks.arena_keep --root runs/failures --out data/failures
+
+Every failure is a setting that people do choose, never an edited series: a rate that goes on
+growing, a sampler with old or rounded weights, a reward that pays for the wrong thing. What became
+of a run is for the label rule to say; run.json states what was set up to go wrong (`failure`, ""
+for nothing) and by which row of `SETTINGS` (`setting`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.arena_runs import read_run
+from benchmarks.sweep import Job, sweep
+from collapse_lab.scoring.markdown import table_of
+from collapse_lab.store import find_runs, read_meta
+
+STEPS = 100
+HEALTHY = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What differs from the task's recipe, and what that should do to the run."""
+
+    failure: str
+    algorithm: str
+    settings: tuple[str, ...]
+    task: str = "household"
+    dies_after: int | None = None
+
+
+SLOW = "lr=2e-4"
+"""Household's own rate is one at which tolerant clips fail; at this one nothing fails by itself."""
+
+SETTINGS: dict[str, Setting] = {
+    "rate-grows": Setting("learning_rate", "grpo", ("lr=1.5e-3", "warm_up=100")),
+    "old-rollouts": Setting("staleness", "grpo", ("sampler_lag=8", "old_log_probs=sampler")),
+    "stale-weights": Setting("mismatch", "grpo", (SLOW, "sampler_lag=8")),
+    "four-bits": Setting("mismatch", "gspo", ("sampler_bits=4",)),
+    "entropy-bonus": Setting("entropy_explosion", "gigpo", ("entropy=0.03",)),
+    "sharpened": Setting("entropy_collapse", "grpo", (SLOW, "temperature=0.6", "kl=0")),
+    "pays-length": Setting("length", "grpo", ("proxy=60", "proxied=length")),
+    "pays-brevity": Setting("format", "grpo", ("proxy=20", "proxied=brevity")),
+    "pays-turns": Setting("reward_hacking", "gigpo", ("proxy=40", "proxied=turns")),
+    "many-updates": Setting("staleness", "gigpo", ("mini_batches=32", "kl=0")),
+    "rate-grows-sampo": Setting("learning_rate", "sampo", ("lr=3e-3", "warm_up=100")),
+    "rate-kills": Setting("starvation", "grpo", ("lr=5e-3", "warm_up=100")),
+    "shop-cispo": Setting("tolerant_clip", "cispo", ("lr=6e-4",), "web_shop"),
+    "shop-rate": Setting("learning_rate", "grpo", ("lr=2e-3", "warm_up=100"), "web_shop"),
+    "sokoban-lag": Setting("mismatch", "grpo", ("sampler_lag=8",), "sokoban"),
+    "sokoban-turns": Setting("reward_hacking", "grpo", ("proxy=40", "proxied=turns"), "sokoban"),
+    "decay": Setting(HEALTHY, "sampo", ("decay=cosine",)),
+    "curriculum": Setting(HEALTHY, "gigpo", (SLOW, "curriculum=50")),
+    "resumed": Setting(HEALTHY, "grpo", (SLOW,), dies_after=60),
+    "never": Setting(HEALTHY, "grpo", ("lr=1e-6",)),
+    "steady": Setting(HEALTHY, "gspo", ("lr=1e-4",)),
+    "shop-steady": Setting(HEALTHY, "grpo", (SLOW,), "web_shop"),
+}
+
+
+def jobs_of(names: Sequence[str], seeds: Sequence[int]) -> list[Job]:
+    """Seed by seed, so that every setting has some early."""
+    return [
+        Job(
+            f"{name}-{seed}",
+            SETTINGS[name].task,
+            SETTINGS[name].algorithm,
+            seed,
+            (f"steps={STEPS}", "eval_every=20", *SETTINGS[name].settings),
+            {"failure": SETTINGS[name].failure, "setting": name},
+            SETTINGS[name].dies_after,
+        )
+        for seed in seeds
+        for name in names
+    ]
+
+
+def summary(root: Path) -> str:
+    """A table of what became of each setting's runs."""
+    outcomes: dict[str, list[tuple[str, int | None]]] = {}
+    for folder in find_runs(root):
+        run = read_run(folder)
+        if run is not None:
+            setting = read_meta(folder)["setting"]
+            outcomes.setdefault(setting, []).append((run.label.kind, run.label.onset))
+    rows: list[list[str]] = []
+    for name, runs in outcomes.items():
+        kinds = Counter(kind for kind, _ in runs)
+        onsets = sorted(onset for kind, onset in runs if onset is not None)
+        rows.append(
+            [
+                name,
+                SETTINGS[name].failure or "none",
+                SETTINGS[name].algorithm,
+                SETTINGS[name].task,
+                ", ".join(f"{kind} {count}" for kind, count in kinds.most_common()),
+                ", ".join(map(str, onsets)),
+            ]
+        )
+    return table_of(
+        ["setting", "failure", "algorithm", "task", "became", "onsets"], rows, numbers=False
+    )
+
+
+def main(arguments: Sequence[str] = tuple(sys.argv[1:])) -> None:
+    parser = argparse.ArgumentParser(description="Runs the settings, or tells what came of them.")
+    parser.add_argument("action", choices=["run", "summary"])
+    parser.add_argument("--root", type=Path, default=Path("runs/failures"))
+    parser.add_argument("--seeds", default="0,1,2,3,4")
+    parser.add_argument("--only", default=",".join(SETTINGS), help="settings, with commas")
+    parser.add_argument("--processes", type=int, default=2)
+    given = parser.parse_args(arguments)
+    if given.action == "run":
+        seeds = [int(seed) for seed in given.seeds.split(",")]
+        sweep(jobs_of(given.only.split(","), seeds), given.root, given.processes)
+    print(summary(given.root))
+
+
+if __name__ == "__main__":
+    main()
