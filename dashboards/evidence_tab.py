@@ -17,7 +17,8 @@ from collapse_lab.dashboards.root import UnknownRun
 from collapse_lab.dashboards.summary import tell
 from collapse_lab.dashboards.view import View, run_link
 from collapse_lab.inert import inert
-from collapse_lab.records import Alarm, Evidence
+from collapse_lab.mechanisms import mechanism
+from collapse_lab.records import Alarm, Evidence, Suspicion
 from collapse_lab.report.samples import samples_around
 from collapse_lab.report.words import band, number
 from collapse_lab.signals import SIGNALS
@@ -102,6 +103,8 @@ def _moved(name: str, told: Timeline) -> list[Any]:
         ) if told.lanes else None,
         _keys(told),
         _said(told),
+        html.H2("What may have gone wrong, and what to try"),
+        *(map(_suspicion, alarm.suspicions) if alarm.suspicions else [_unclear()]),
     ]  # fmt: skip
 
 
@@ -214,6 +217,28 @@ def _said(told: Timeline) -> Any:
         unseen = ", ".join(inert(name) for name in alarm.not_monitored)
         facts.append(parts.fact("Not judged", unseen))
     return html.Dl(facts, className="said") if facts else None
+
+
+def _suspicion(one: Suspicion) -> Any:
+    known = mechanism(one.mechanism)
+    seen = inert(f"Seen here: {'; '.join(one.because)}.", 400) if one.because else ""
+    return html.Div(
+        [
+            html.H3(inert(known.name)),
+            html.P(f"{known.meaning} {seen}", className="muted"),
+            html.Ul(
+                [
+                    html.Li([f"{remedy.text} ", html.Span(remedy.source, className="muted")])
+                    for remedy in known.remedies
+                ]
+            ),
+        ],
+        className="mechanism",
+    )
+
+
+def _unclear() -> Any:
+    return html.P("Unclear: what moved fits no known mechanism.", className="muted")
 
 
 def callbacks(app: App, desk: Desk) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from collapse_lab.dashboards.columns import Columns, Floats
 from collapse_lab.inert import SHORT, inert
 from collapse_lab.labels import NUMERIC, REWARDS, Label, label_run
+from collapse_lab.mechanisms import mechanism
 from collapse_lab.records import SEVERITIES, Alarm, Record
 from collapse_lab.store import has_stalled, run_state
 
@@ -116,7 +117,7 @@ def summarise(
         alarms=len(alarms or ()),
         alarm_step=told.step if told else None,
         alarm_severity=told.severity if told else "",
-        mechanism=mechanism(told) if told else "",
+        mechanism=likely(told) if told else "",
         label=label.kind if label else "",
         onset=label.onset if label else None,
         cross=label.cross if label else None,
@@ -132,10 +133,14 @@ def tell(alarms: Sequence[Alarm]) -> Alarm | None:
     return next((alarm for alarm in alarms if alarm.severity != "watch"), next(iter(alarms), None))
 
 
-def mechanism(alarm: Alarm) -> str:
-    """The signal that moved most, and the reason that the detector gives."""
-    reason = alarm.message.split("; ")[0].split(" (")[0]
+def likely(alarm: Alarm) -> str:
+    """The likeliest mechanism and the signal that moved most; where no mechanism is named, the
+    reason that the detector gives."""
     lead = alarm.evidence[0] if alarm.evidence else None
+    if alarm.suspicions:
+        name = mechanism(alarm.suspicions[0].mechanism).name
+        return inert(f"{name}: {lead.signal} {lead.direction}" if lead else name, 2 * SHORT)
+    reason = alarm.message.split("; ")[0].split(" (")[0]
     return inert(f"{lead.signal} {lead.direction}: {reason}" if lead else reason, 2 * SHORT)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shlex
 
+from collapse_lab.mechanisms import mechanism
 from collapse_lab.records import Alarm, Evidence
 
 MOST_SIGNALS = 6
@@ -24,6 +25,7 @@ def block(alarm: Alarm, run: str) -> str:
         facts.append(("", f"and {len(alarm.evidence) - MOST_SIGNALS} more"))
     if alarm.families:
         facts.append(("evidence", ", ".join(alarm.families)))
+    facts += _suspicions(alarm)
     if alarm.last_healthy_step is None:
         facts.append(("healthy", "no step before it: there is no checkpoint to go back to"))
     else:
@@ -36,6 +38,21 @@ def block(alarm: Alarm, run: str) -> str:
     title = f"collapse-lab {alarm.severity.upper()} at step {alarm.step} ({alarm.detector})"
     reason = [] if alarm.evidence else [f"  {alarm.message}"]
     return "\n".join([title, *reason, *(f"  {name:<9} {fact}" for name, fact in facts)])
+
+
+def _suspicions(alarm: Alarm) -> list[tuple[str, str]]:
+    """The likeliest mechanism with what to try, the others in a line each."""
+    facts: list[tuple[str, str]] = []
+    for one in alarm.suspicions:
+        because = f": {'; '.join(one.because)}" if one.because else ""
+        known = mechanism(one.mechanism)
+        facts.append(("or" if facts else "likely", f"{known.name}{because}"))
+        if one is alarm.suspicions[0]:
+            facts += [
+                ("" if index else "try", f"{remedy.text} ({remedy.source})")
+                for index, remedy in enumerate(known.remedies)
+            ]
+    return facts
 
 
 def _since(alarm: Alarm) -> str:

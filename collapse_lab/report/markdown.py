@@ -27,7 +27,8 @@ _MARKUP = re.compile(r"([\\`*{}\[\]<>#|~@]|(?<!\w)_|_(?!\w))")
 def to_markdown(case: Case) -> str:
     """At most about LONGEST characters; what is too much is left off at the end."""
     sections = (
-        _head, _curves, _evidence, _alarms, _reproduce, _environment, _configuration, _samples,
+        _head, _suspicions, _curves, _evidence, _alarms, _reproduce, _environment, _configuration,
+        _samples,
     )  # fmt: skip
     end = f"\n{words.SIGNATURE}\n"
     text = ""
@@ -41,6 +42,15 @@ def _head(case: Case) -> Iterator[str]:
     yield f"# {words.verdict(case)}: {prose(words.title(case))}\n"
     yield prose(" ".join(words.story(case)))
     yield f"\n{prose(' '.join((f'Steps: {words.steps(case)}.', *words.remarks(case))))}"
+
+
+def _suspicions(case: Case) -> Iterator[str]:
+    if named := words.suspicions(case):
+        yield "## What may have gone wrong, and what to try\n"
+    for name, text, remedies in named:
+        yield f"**{prose(name)}**: {prose(text)}\n"
+        yield from (f"- {prose(remedy.text)} ({prose(remedy.source)})" for remedy in remedies)
+        yield ""
 
 
 def _curves(case: Case) -> Iterator[str]:

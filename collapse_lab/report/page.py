@@ -32,8 +32,8 @@ def to_html(case: Case) -> str:
     dark = f"@media screen and (prefers-color-scheme: dark) {{\n{DARK_STYLE}\n}}"
     style = STYLE.read_text(encoding="utf-8") + dark
     sections = (
-        _header, _what_happened, _curves, _order, _alarms, _samples, _families, _configuration,
-        _environment, _reproduce,
+        _header, _what_happened, _suspicions, _curves, _order, _alarms, _samples, _families,
+        _configuration, _environment, _reproduce,
     )  # fmt: skip
     body = "\n".join(part for section in sections for part in section(case))
     return (
@@ -71,6 +71,18 @@ def _what_happened(case: Case) -> Iterator[str]:
     yield "<h2>What happened</h2>"
     yield f'<p class="story">{escape(" ".join(words.story(case)))}</p>'
     yield f'<p class="note">{escape(" ".join(words.remarks(case)))}</p>'
+
+
+def _suspicions(case: Case) -> Iterator[str]:
+    if named := words.suspicions(case):
+        yield "<h2>What may have gone wrong, and what to try</h2>"
+    for name, text, remedies in named:
+        yield f"<p><b>{escape(name)}</b>: {escape(text)}</p>\n<ul>"
+        yield from (
+            f'<li>{escape(remedy.text)} <span class="note">{escape(remedy.source)}</span></li>'
+            for remedy in remedies
+        )
+        yield "</ul>"
 
 
 def _curves(case: Case) -> Iterator[str]:

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from typing import Any, cast
 
 from collapse_lab.inert import inert
+from collapse_lab.mechanisms import Remedy, mechanism
 from collapse_lab.records import Alarm, Evidence
 from collapse_lab.report.case import AROUND, Case
 from collapse_lab.report.redact import command, masked, settings
@@ -85,6 +86,18 @@ def _alarm(case: Case) -> Iterator[str]:
             "checkpoint no later than that."
         )
     yield from (f"{note[:1].upper()}{note[1:].rstrip('.')}." for note in alarm.notes)
+
+
+def suspicions(case: Case) -> list[tuple[str, str, tuple[Remedy, ...]]]:
+    """What may have gone wrong, the likeliest first: its name, what it is and why it is named, and
+    what to try."""
+    named: list[tuple[str, str, tuple[Remedy, ...]]] = []
+    for one in case.alarm.suspicions if case.alarm else ():
+        known = mechanism(one.mechanism)
+        seen = f"Seen here: {'; '.join(one.because)}." if one.because else ""
+        text = " ".join(filter(None, (known.meaning, seen)))
+        named.append((inert(known.name), inert(text, SENTENCE), known.remedies))
+    return named
 
 
 def _hindsight(case: Case) -> Iterator[str]:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from collapse_lab.alerts import block
-from collapse_lab.records import Alarm
+from collapse_lab.mechanisms import MECHANISMS
+from collapse_lab.records import Alarm, Suspicion
 
 
 def test_the_block_says_what_since_when_on_which_evidence_and_what_to_do(
@@ -24,6 +25,18 @@ def test_the_block_says_what_since_when_on_which_evidence_and_what_to_do(
         "  run       runs/a b\n"
         "  look      collapse-lab replay 'runs/a b'"
     )
+
+
+def test_the_likeliest_mechanism_comes_with_what_to_try_and_the_others_with_their_reason(
+    alarm: Callable[..., Alarm],
+) -> None:
+    suspicions = (Suspicion("staleness", ("4 updates old", "k3 rose")), Suspicion("format"))
+    lines = block(replace(alarm(), suspicions=suspicions), "a").splitlines()
+    first = lines.index("  likely    off-policy staleness: 4 updates old; k3 rose")
+    remedies = MECHANISMS["staleness"].remedies
+    assert lines[first + 1] == f"  try       {remedies[0].text} ({remedies[0].source})"
+    assert lines[first + 2] == f"            {remedies[1].text} ({remedies[1].source})"
+    assert lines[first + 1 + len(remedies)] == "  or        format collapse"
 
 
 def test_an_alarm_without_evidence_or_healthy_steps_says_so(alarm: Callable[..., Alarm]) -> None:

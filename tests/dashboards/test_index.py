@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from app_examples import alarm_at, collapsing, write_run
@@ -11,8 +12,8 @@ from collapse_lab.dashboards.index import CACHE, Index, cache_file
 from collapse_lab.dashboards.judging import judge
 from collapse_lab.dashboards.library import Library
 from collapse_lab.dashboards.root import Root
-from collapse_lab.dashboards.summary import Summary
-from collapse_lab.records import Record
+from collapse_lab.dashboards.summary import Summary, likely
+from collapse_lab.records import Record, Suspicion
 from collapse_lab.store import RECORDS, RunWriter
 
 
@@ -43,6 +44,12 @@ def test_a_row_tells_state_setting_alarm_and_lead(tmp_path: Path) -> None:
     assert row.label == "collapse" and row.cross is not None
     assert row.lead == row.cross - 38
     assert len(row.spark) == 40 and row.spark[0] == 0.09063 and row.spark[-1] == 0.0
+
+
+def test_a_named_mechanism_stands_before_the_signal_that_moved_most() -> None:
+    named = replace(alarm_at(38), suspicions=(Suspicion("entropy_collapse"), Suspicion("format")))
+    assert likely(named) == "entropy collapse: policy/entropy down"
+    assert likely(replace(named, evidence=())) == "entropy collapse"
 
 
 def test_nested_settings_of_other_frameworks_are_found(tmp_path: Path) -> None:

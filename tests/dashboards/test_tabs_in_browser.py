@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from app_examples import ENTROPY, alarm_at, collapsing, served, write_run
 
-from collapse_lab.records import Record
+from collapse_lab.mechanisms import MECHANISMS
+from collapse_lab.records import Record, Suspicion
 from collapse_lab.signals import HISTOGRAMS
 from collapse_lab.store import RunWriter
 
@@ -40,7 +41,8 @@ def address(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         writer.append(Record(step, 1000.0 + step, values, {"ratio/log": counts}))
     first = replace(ENTROPY, signal="ratio/khat", family="ratio", since=35, direction="up")
     about = replace(alarm_at(42), evidence=(replace(ENTROPY, since=39), first),
-                    since_interval=(35, 36), last_healthy_step=34)  # fmt: skip
+                    since_interval=(35, 36), last_healthy_step=34,
+                    suspicions=(Suspicion("tolerant_clip", (HOSTILE,)),))  # fmt: skip
     writer.alarm(about)
     for step, text in ((30, HOSTILE), (40, "word " * 1000), (50, "!!!!")):
         writer.sample(step, [{"reward": 1.0, "response": text}])
@@ -58,6 +60,11 @@ def test_the_lanes_stand_in_the_order_of_their_begin_and_lead_to_the_panel(
     page.wait_for_selector(".lane .bar-lane")
     assert page.locator(".lane .signal").all_inner_texts() == ["ratio/khat", "policy/entropy"]
     assert page.locator(".lane .since").all_inner_texts() == ["since 35", "since 39"]
+    told = page.locator(".mechanism")
+    assert told.locator("h3").all_inner_texts() == ["Tolerant clip"]
+    assert HOSTILE in told.locator("p").inner_text()
+    remedies = [f"{one.text} {one.source}" for one in MECHANISMS["tolerant_clip"].remedies]
+    assert told.locator("li").all_inner_texts() == remedies
     assert page.locator(".rollout-column h3").all_inner_texts() == [
         "Before the changestep 30", "Up to the alarmstep 40", "After the alarmstep 50"
     ]  # fmt: skip

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from collapse_lab.records import Alarm, Record
+from collapse_lab.mechanisms import MECHANISMS
+from collapse_lab.records import Alarm, Record, Suspicion
 from collapse_lab.report import open_case, to_html, to_markdown
 from collapse_lab.report.markdown import LONGEST, code, fenced, line, prose
 from collapse_lab.store import RunWriter
@@ -66,11 +68,30 @@ def hostile(tmp_path: Path, alarm: Callable[..., Alarm]) -> Path:
         values = {"policy/entropy": 0.2, HOSTILE: float(step), SCRIPT: float("nan")}
         writer.append(Record(step, values=values))
     writer.sample(5, [{"response": HOSTILE, SCRIPT: {SCRIPT: [SCRIPT, HOSTILE]}}])
-    writer.alarm(alarm(step=40, message=HOSTILE))
+    suspicion = Suspicion(HOSTILE, (HOSTILE,))
+    writer.alarm(replace(alarm(step=40, message=HOSTILE), suspicions=(suspicion,)))
     writer.finish()
     with (folder / "samples.jsonl").open("ab") as file:
         file.write(b'{"step": 50, "samples": ["\xff\xfe ' + b"y" * 10**6 + b'"]}\n')
     return folder
+
+
+def test_both_name_the_mechanism_why_and_what_to_try(
+    tmp_path: Path, alarm: Callable[..., Alarm]
+) -> None:
+    writer = RunWriter(tmp_path / "run", {})
+    for step in range(1, 60):
+        writer.append(Record(step, values={"policy/entropy": 0.2}))
+    named = Suspicion("entropy_collapse", ("it is 0.03",))
+    writer.alarm(replace(alarm(step=40), suspicions=(named, Suspicion("length"))))
+    writer.finish()
+    case = open_case(tmp_path / "run")
+    page, markdown = Page(to_html(case)).text, to_markdown(case)
+    for key in ("entropy_collapse", "length"):
+        known = MECHANISMS[key]
+        for text in (known.name, known.meaning, *(remedy.text for remedy in known.remedies)):
+            assert text in page and prose(text) in markdown
+    assert "Seen here: it is 0.03." in page and "Seen here: it is 0.03." in markdown
 
 
 def test_the_page_tells_when_what_and_which_checkpoint(collapse: Any) -> None:
