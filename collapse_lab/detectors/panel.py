@@ -96,22 +96,11 @@ class Panel:
 
     def update(self, record: Record) -> list[Alarm]:
         """Alarms that this record raises, the most severe first; most records raise none."""
-        if self.limits:
-            record = self.limits.heard(record)
-        if RESTART in record.notes:
-            self._restart = record.step
-        excused = (
-            self._restart is not None
-            and self._restart <= record.step < self._restart + EXCUSED_STEPS
-        )
-        residuals = self._front.update(record)
+        step = self.see(record)
+        record = step.record
         self._history.update(record)
-        if not excused:
-            self._excursions.update(residuals)
-        deviations = {} if excused else self._excursions.deviations()
-        step = Step(record, residuals, self._excursions, deviations, excused)
         self._residuals = {
-            name: float(u) for name, u in zip(residuals.names, residuals.u, strict=True)
+            name: float(u) for name, u in zip(step.residuals.names, step.residuals.u, strict=True)
         }
         self._rewarded |= any(name in record.values for name in REWARDS)
         self._count_constant(record)
@@ -124,6 +113,22 @@ class Panel:
         self._records += 1
         order = {"critical": 0, "alarm": 1, "watch": 2}
         return sorted(alarms, key=lambda alarm: order[alarm.severity])
+
+    def see(self, record: Record) -> Step:
+        """What the detectors are given for this record. `update` does this by itself."""
+        if self.limits:
+            record = self.limits.heard(record)
+        if RESTART in record.notes:
+            self._restart = record.step
+        excused = (
+            self._restart is not None
+            and self._restart <= record.step < self._restart + EXCUSED_STEPS
+        )
+        residuals = self._front.update(record)
+        if not excused:
+            self._excursions.update(residuals)
+        deviations = {} if excused else self._excursions.deviations()
+        return Step(record, residuals, self._excursions, deviations, excused)
 
     def residuals(self) -> dict[str, float]:
         """The last record's whitened residuals, signed by the signal's scale; NaN while a signal
