@@ -50,21 +50,32 @@ class Course:
     group: str
     highest: Mapping[str, NDArray[np.float64]]
 
+    @classmethod
+    def of(cls, name: str, group: str, traces: Mapping[str, NDArray[np.float64]]) -> Course:
+        """From what `traces` gave."""
+        highest = {detector: np.maximum.accumulate(trace) for detector, trace in traces.items()}
+        return cls(name, group, highest)
+
     @property
     def records(self) -> int:
         return len(next(iter(self.highest.values())))
 
 
-def course(run: CorpusRun) -> Course:
-    """Runs the detectors with limits out of reach, so that every score is seen to its end."""
+def traces(run: CorpusRun) -> dict[str, NDArray[np.float64]]:
+    """Detector -> its score after every record, with limits out of reach, so that each score is
+    seen to its end."""
     panel = Panel(limits=unreachable(NAMES))
     scores: dict[str, list[float]] = {name: [] for name in NAMES}
     for record in run.records:
         panel.update(record)
         for name, score in panel.scores().items():
             scores[name].append(score)
-    highest = {name: np.maximum.accumulate(values) for name, values in scores.items()}
-    return Course(run.name, run.group, highest)
+    return {name: np.array(values) for name, values in scores.items()}
+
+
+def course(run: CorpusRun) -> Course:
+    """What limits are set by."""
+    return Course.of(run.name, run.group, traces(run))
 
 
 def calibrate(
