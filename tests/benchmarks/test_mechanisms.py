@@ -1,0 +1,67 @@
+"""The confusion of mechanisms: counted over runs whose answer is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmarks.mechanisms import Caught, caught_in, confusion, named, report
+from collapse_lab.records import Alarm, Record, Severity, Suspicion
+from collapse_lab.store import RunWriter
+
+
+def alarm(step: int, severity: Severity, *mechanisms: str) -> Alarm:
+    suspicions = tuple(map(Suspicion, mechanisms))
+    return Alarm(step, severity, "cusum", "", step, (step, step), suspicions=suspicions)
+
+
+def caught(truth: str, *first: str) -> Caught:
+    return Caught("run", "grpo", truth, {"alarm": first})
+
+
+def test_the_first_alarm_of_each_tier_is_asked():
+    alarms = [
+        alarm(1, "watch", "format"),
+        alarm(2, "critical", "numerical", "format"),
+        alarm(3, "alarm", "length"),
+    ]
+    assert named(alarms) == {"alarm": ("numerical", "format"), "watch": ("format",)}
+    assert named(alarms[:1]) == {"watch": ("format",)}
+
+
+def test_rows_are_what_went_wrong_and_columns_what_was_named_first():
+    runs = [
+        caught("length", "length"),
+        caught("length", "format", "length"),
+        caught("length"),
+        caught("format", "format", "length"),
+        Caught("missed", "grpo", "format", {}),
+    ]
+    lines = confusion(runs, "alarm").splitlines()
+    assert (
+        lines[0] == "| failed by | format | length | unclear | named first | among the first two |"
+    )
+    assert lines[2].startswith("| format | 1 |  |  | 1/1, 100 %")
+    assert lines[3].startswith("| length | 1 | 1 | 1 | 1/3, 33 %")
+    assert "| 2/3, 67 %" in lines[3]
+    assert lines[4].startswith("| all | 2 | 1 | 1 | 2/4, 50 %")
+    assert "4 of 5 were caught." in report(runs)
+
+
+def test_only_collapsed_runs_of_the_seeds_asked_for_are_taken(tmp_path: Path):
+    for name, seed, algorithm, end in (
+        ("healthy", 3, "cispo", 0.9),
+        ("early", 0, "cispo", 0.0),
+        ("clip", 3, "cispo", 0.0),
+        ("rate", 3, "grpo", 0.0),
+        ("stated", 3, "grpo", 0.0),
+    ):
+        config = {"seed": seed, "algorithm": algorithm, "task": "household"}
+        stated = {"failure": "format"} if name == "stated" else {}
+        writer = RunWriter(tmp_path / name, {"config": config, **stated})
+        for step in range(80):
+            reward = min(0.9, 0.05 * step) if step < 50 else end
+            writer.append(Record(step, values={"reward/success_rate": reward}))
+        writer.finish()
+    truths = {run.name: run.truth for run in caught_in([tmp_path], [3, 4])}
+    assert truths == {"clip": "tolerant_clip", "rate": "learning_rate", "stated": "format"}
+    assert len(list(caught_in([tmp_path], []))) == 4
