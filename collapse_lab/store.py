@@ -129,14 +129,20 @@ class RunReader:
 
     def new(self) -> list[Record]:
         """Records completed since the last call."""
-        records: list[Record] = []
+        return [record for batch in self.batches() for record in batch]
+
+    def batches(self) -> Iterator[list[Record]]:
+        """Records completed since the last call, some megabytes of lines at a time: who stops
+        early goes on from there."""
         while lines := self._tail.lines():
-            for line in lines:
-                try:
-                    records.append(Record.from_json(line))
-                except ValueError:
-                    self.unreadable += bool(line.strip())
-        return records
+            yield list(self._records(lines))
+
+    def _records(self, lines: list[str]) -> Iterator[Record]:
+        for line in lines:
+            try:
+                yield Record.from_json(line)
+            except ValueError:
+                self.unreadable += bool(line.strip())
 
     def alarms(self) -> list[Alarm]:
         """All alarms so far; a torn last line is left out."""

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from collapse_lab.dashboards.charts import Charts, ChartShelf
 from collapse_lab.dashboards.columns import Columns
 from collapse_lab.dashboards.histories import Histories, Shelf
 from collapse_lab.dashboards.index import Index
 from collapse_lab.dashboards.library import Library
 from collapse_lab.dashboards.root import Root, UnknownRun
+from collapse_lab.dashboards.settings import Settings
 from collapse_lab.records import Alarm
 from collapse_lab.store import read_meta
 
@@ -25,6 +27,7 @@ class Desk:
     reference: Desk | None = None
     """Healthy runs to hold others against: a calibration corpus."""
     shelf: Shelf = field(default_factory=Shelf)
+    chart_shelf: ChartShelf = field(default_factory=ChartShelf)
 
     def folder(self, name: str) -> Path:
         """The run's folder, checked to lie in the root."""
@@ -40,6 +43,10 @@ class Desk:
     def histories(self, name: str) -> Histories:
         """The run's histograms as far as they have been read: `refresh` reads on."""
         return self.shelf.histories(self.root.run(name))
+
+    def charts(self, name: str, settings: Settings) -> Charts:
+        """What the detectors see in the run, as far as it has been judged: `refresh` judges on."""
+        return self.chart_shelf.charts(self.root.run(name), settings)
 
     def alarms(self, name: str) -> list[Alarm]:
         """The run's own alarms, else those that the app found by judging it afterwards."""

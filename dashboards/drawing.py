@@ -8,10 +8,12 @@ from typing import Any, TypedDict
 
 import numpy as np
 
+from collapse_lab.dashboards.chart_drawing import charted
 from collapse_lab.dashboards.columns import Columns, Floats
 from collapse_lab.dashboards.curves import AXES, TOKENS, Curve, Window, axis_of, curve
 from collapse_lab.dashboards.desk import Desk
-from collapse_lab.dashboards.figures import Event, Shade, appended, panel
+from collapse_lab.dashboards.figures import RAW, SMOOTH, Event, Shade, appended, panel
+from collapse_lab.dashboards.strips import lane, with_strip
 from collapse_lab.dashboards.summary import tell
 from collapse_lab.dashboards.view import View, number
 from collapse_lab.records import Alarm, Evidence
@@ -70,7 +72,9 @@ def sheet(desk: Desk, name: str, view: View, theme: str | None, signals: Iterabl
     cursor = Cursor(rows=rows, base=rows, version=columns.version, alarms=len(alarms))
     window = window_of(view, alarms)
     x = axis_of(columns, window)
-    found = columns.read(signals)
+    asked = list(signals)
+    found = columns.read(asked)
+    charts = charted(desk, name, view, asked, columns, x, window)
     shades = [shade_of(columns, x, alarm) for alarm in alarms[:MOST_EVENTS]]
     evidence = _evidence(alarms)
     happened = events(columns, x)
@@ -87,6 +91,16 @@ def sheet(desk: Desk, name: str, view: View, theme: str | None, signals: Iterabl
             growing=columns.live,
         )  # fmt: skip
         latest[signal] = told_value(drawn)
+    for signal, chart in charts.curves.items():
+        if signal in found:
+            figures[signal] = with_strip(
+                figures[signal], chart, charts.cusum_limit, theme, columns.live
+            )
+        else:
+            figures[signal] = lane(
+                chart, charts.e_limit, theme, x_range, shades, happened, columns.live
+            )
+            latest[signal] = told_value(chart)
     return Sheet(figures, latest, cursor, columns.live and desk.index.summary(name).going)
 
 
@@ -114,13 +128,22 @@ def growth(
     x_range = shown_range(x, window)
     figures: dict[str, Any] = {}
     latest: dict[str, str] = {}
-    for signal, column in columns.read(signals).items():
-        grown = curve(x, column, replace(window, low=float(x[fresh.start]), points=len(x)))
-        if not _appendable(grown):
-            return sheet(desk, name, view, theme, signals)
-        after = grown.x >= x[fresh.start]
-        figures[signal] = appended(signal, grown, after, x_range)
-        latest[signal] = told_value(grown)
+    window = replace(window, low=float(x[fresh.start]), points=len(x))
+    found = columns.read(signals)
+    charts = charted(desk, name, view, signals, columns, x, window)
+    for signal in signals:
+        traces = charts.appended(signal, window.low)
+        if signal in found:
+            grown = curve(x, found[signal], window)
+            if not _appendable(grown):
+                return sheet(desk, name, view, theme, signals)
+            after = grown.x >= window.low
+            traces[RAW] = grown.x[after], grown.y[after]
+            if grown.smooth is not None:
+                traces[SMOOTH] = grown.x[after], grown.smooth[after]
+            latest[signal] = told_value(grown)
+        if traces:
+            figures[signal] = appended(traces, x_range)
     return Sheet(figures, latest, cursor, True)
 
 

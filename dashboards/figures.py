@@ -6,13 +6,12 @@ Traces stand in a fixed order, so that a live page can extend them: RAW, SMOOTH,
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from dash import Patch
-from numpy.typing import NDArray
 
 from collapse_lab.dashboards.columns import Floats
 from collapse_lab.dashboards.curves import Curve
@@ -61,14 +60,14 @@ def panel(
     colours = PALETTES[theme_of(theme)]
     log = on_log_axis(signal, curve.span)
     smoothed = curve.smooth is not None
-    xs = _listed(curve.x) if growing else packed(curve.x)
+    xs = listed(curve.x) if growing else packed(curve.x)
     line: dict[str, Any] = {
         "type": "scatter", "mode": "lines", "x": xs, "hoverinfo": "x+y",
         "hovertemplate": "<b>%{y:.5g}</b><extra></extra>",
     }  # fmt: skip
     few = np.count_nonzero(np.isfinite(curve.y)) <= 40
     raw = line | {
-        "y": _listed(curve.y) if growing else packed(curve.y),
+        "y": listed(curve.y) if growing else packed(curve.y),
         "mode": "lines+markers" if few else "lines",
         "marker": {"size": 4, "color": colours.line},
         "line": (
@@ -81,7 +80,7 @@ def panel(
     smooth_y = curve.smooth if curve.smooth is not None else np.zeros(0)
     smooth = line | {
         "x": xs if smoothed else [],
-        "y": _listed(smooth_y) if growing else packed(smooth_y),
+        "y": listed(smooth_y) if growing else packed(smooth_y),
         "line": {"color": colours.line, "width": 1.8},
     }
     span = _extended(curve.span, evidence)
@@ -101,14 +100,13 @@ def panel(
 
 
 def appended(
-    signal: str, grown: Curve, fresh: NDArray[np.bool_], x_range: tuple[float, float] | None
+    traces: Mapping[int, tuple[Floats, Floats]], x_range: tuple[float, float] | None
 ) -> Any:
-    """A patch for a `growing` panel that appends the fresh points of a curve."""
+    """A patch for a `growing` panel that appends points (x, y) to some of its traces."""
     patch: Any = Patch()
-    for trace, values in ((RAW, grown.y), (SMOOTH, grown.smooth)):
-        if values is not None:
-            patch["data"][trace]["x"].extend(_listed(grown.x[fresh]))
-            patch["data"][trace]["y"].extend(_listed(values[fresh]))
+    for trace, (x, y) in traces.items():
+        patch["data"][trace]["x"].extend(listed(x))
+        patch["data"][trace]["y"].extend(listed(y))
     if x_range is not None:
         patch["layout"]["xaxis"]["range"] = list(x_range)
     return patch
@@ -168,8 +166,9 @@ def _shapes(
     for low, high in curve.gaps:
         shapes.append(
             {
-                "type": "line", "xref": "x", "yref": "paper", "x0": low, "x1": high, "y0": 0.01,
-                "y1": 0.01, "line": {"color": colours.critical, "width": 3, "dash": "2px,2px"},
+                "type": "line", "xref": "x", "yref": "y domain", "x0": low, "x1": high,
+                "y0": 0.01, "y1": 0.01,
+                "line": {"color": colours.critical, "width": 3, "dash": "2px,2px"},
             }
         )  # fmt: skip
     return shapes
@@ -264,6 +263,6 @@ def log_ticks(low: float, high: float) -> list[float]:
     return [float(f"1e{power}") for power in range(first - 3, last + 3, stride)]
 
 
-def _listed(values: Floats) -> list[float | None]:
+def listed(values: Floats) -> list[float | None]:
     """JSON has no NaN: None is a gap."""
     return [value if math.isfinite(value) else None for value in values.tolist()]

@@ -9,7 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from collapse_lab.records import Alarm, Record
-from collapse_lab.store import RECORDS, RunReader, from_frame, read_meta
+from collapse_lab.store import RECORDS, SEALED, RunReader, from_frame, read_meta
 
 
 class Judge:
@@ -38,6 +38,14 @@ def judge(folder: Path) -> list[Alarm]:
 
 def records_of(folder: Path) -> list[Record]:
     """The records of a run folder, from its Parquet where no lines are left."""
-    if (folder / RECORDS).exists():
-        return RunReader(folder).new()
-    return from_frame(RunReader(folder).frame())
+    return RunReader(folder).new() if (folder / RECORDS).exists() else sealed_records(folder)
+
+
+def sealed_records(folder: Path, most: int | None = None) -> list[Record]:
+    """The first `most` records of a sealed run; [] for one that has neither lines nor Parquet."""
+    import polars as pl
+
+    if not (folder / SEALED).exists():
+        return []
+    frame = pl.scan_parquet(folder / SEALED)
+    return from_frame((frame if most is None else frame.head(most)).collect())

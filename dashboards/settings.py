@@ -17,6 +17,8 @@ from collapse_lab.signals import SIGNALS
 
 FACTORS = {"reward-limit": RewardDrop.name, "watch-limit": CusumWatch.name}
 """Controls that hold a multiple of a detector's shipped limit."""
+CONTROLS = ("alpha", *FACTORS, "mute", "expect")
+"""All controls of a view that set something."""
 MOST_EXPECTED = 50
 _STRETCH = re.compile(r"\s*(\d{1,12})\s*(?:(?:-|\u2013|to)\s*(\d{1,12}))?\s*")
 

@@ -8,10 +8,11 @@ from typing import Any
 from dash import ALL, ClientsideFunction, Input, Output, State, ctx, dcc, html, no_update
 from dash.exceptions import PreventUpdate
 
-from collapse_lab.dashboards import parts
+from collapse_lab.dashboards import chart_controls, parts
+from collapse_lab.dashboards.chart_drawing import CHARTS
+from collapse_lab.dashboards.charts import E_VALUE
 from collapse_lab.dashboards.desk import Desk
 from collapse_lab.dashboards.drawing import Cursor, axes_offered, growth, sheet
-from collapse_lab.dashboards.figures import HEIGHT
 from collapse_lab.dashboards.page import App, Tab
 from collapse_lab.dashboards.root import UnknownRun
 from collapse_lab.dashboards.summary import tell
@@ -21,6 +22,7 @@ from collapse_lab.records import Alarm
 from collapse_lab.signals import SIGNALS
 
 CONFIG: Any = {"displayModeBar": False, "responsive": True, "doubleClick": False, "showTips": False}
+E_VALUE_MEANS = "how strongly all families together speak against a healthy run"
 FAMILIES = {
     "reward": "Reward",
     "policy": "Policy",
@@ -53,6 +55,7 @@ def layout(desk: Desk, name: str, view: View) -> Any:
                 [
                     parts.chips("x", axes_offered(columns, alarms), view, "Over"),
                     parts.slider("smooth", view, "Smoothing", most=0.99, step=0.01),
+                    parts.chips(CHARTS, chart_controls.CHOICE, view, "Detector's charts"),
                     parts.search("q", view, "Find a signal", "Find a signal by name"),
                     html.Button(
                         "Whole run", id="signals-whole", className="quiet-button",
@@ -68,7 +71,9 @@ def layout(desk: Desk, name: str, view: View) -> Any:
             dcc.Store(id="signals-wanted"),
             dcc.Store(id="signals-cursor"),
             dcc.Store(id="signals-tick"),
+            *chart_controls.bar(view),
             _legend(),
+            html.Section(_panel(E_VALUE), className="family whole-run"),
             html.Div(
                 [_section(title, names) for title, names in groups.items()], className="families"
             ),
@@ -128,18 +133,21 @@ def _section(title: str, names: Sequence[str]) -> Any:
 
 def _panel(name: str) -> Any:
     """Empty until it comes near the screen: a hundred graphs at once take a browser seconds."""
-    known = SIGNALS.get(name)
     return html.Figure(
         id={"type": "panel-box", "signal": name},
         className="panel",
         **{"data-signal": name},
-        **parts.aria(label=f"{inert(name)}: {known.meaning if known else ''}"),
+        **parts.aria(label=f"{inert(name)}: {_meaning(name)}"),
     )
 
 
-def _filled(name: str, figure: dict[str, Any], latest: str) -> list[Any]:
+def _meaning(name: str) -> str:
     known = SIGNALS.get(name)
-    meaning = known.meaning if known else ""
+    return E_VALUE_MEANS if name == E_VALUE else known.meaning if known else ""
+
+
+def _filled(name: str, figure: dict[str, Any], latest: str) -> list[Any]:
+    meaning = _meaning(name)
     return [
         html.Figcaption(
             [
@@ -152,7 +160,7 @@ def _filled(name: str, figure: dict[str, Any], latest: str) -> list[Any]:
             id={"type": "panel", "signal": name},
             figure=figure,
             config=CONFIG,
-            style={"height": f"{HEIGHT}px"},
+            style={"height": f"{figure['layout']['height']}px"},
         ),
     ]
 
@@ -163,6 +171,8 @@ def _placed(at: int, new: dict[str, Any]) -> list[Any]:
 
 
 def callbacks(app: App, desk: Desk) -> None:
+    chart_controls.callbacks(app, desk)
+
     @app.callback(
         Output({"type": "panel-box", "signal": ALL}, "children"),
         Output("signals-cursor", "data"),
@@ -221,6 +231,7 @@ def callbacks(app: App, desk: Desk) -> None:
         Input("signals", "id"),
         Input("view", "data"),
         Input("theme", "data"),
+        Input("signals-charts", "data"),
     )
     app.clientside_callback(
         ClientsideFunction("signals", "zoom"),

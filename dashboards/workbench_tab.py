@@ -19,6 +19,7 @@ from collapse_lab.dashboards.figures import panel, upright, uprights
 from collapse_lab.dashboards.page import App, Tab
 from collapse_lab.dashboards.root import UnknownRun
 from collapse_lab.dashboards.settings import (
+    CONTROLS,
     SHIPPED,
     Change,
     Settings,
@@ -27,7 +28,7 @@ from collapse_lab.dashboards.settings import (
     stretches,
 )
 from collapse_lab.dashboards.style import PALETTES, theme_of
-from collapse_lab.dashboards.view import View, control
+from collapse_lab.dashboards.view import View, control, run_link
 from collapse_lab.detectors.scale import JUDGED
 from collapse_lab.inert import inert
 from collapse_lab.labels import REWARDS
@@ -154,7 +155,8 @@ def callbacks(app: App, desk: Desk) -> None:
             found = _found(desk, name, settings, before, after, theme)
         except UnknownRun:
             raise PreventUpdate from None
-        return found, _told(rows, settings, before, after, view), True, state
+        told = [*_told(rows, settings, before, after, view), " ", _charts_link(name, view)]
+        return found, told, True, state
 
     @app.callback(
         Output("workbench-file", "data"),
@@ -166,6 +168,12 @@ def callbacks(app: App, desk: Desk) -> None:
         if not clicks:
             raise PreventUpdate
         return {"content": settings_of(view).calibration().to_json(), "filename": FILE}
+
+
+def _charts_link(name: str, view: View) -> Any:
+    """To the signals, with the detector's charts under these settings."""
+    kept = {key: view[key] for key in CONTROLS if view.get(key)}
+    return dcc.Link("The detector's charts", href=run_link(name, charts="on", **kept))
 
 
 def _waiting(rows: int) -> str:

@@ -23,8 +23,13 @@
   }
 
   ns.signals = {
-    watch: function (_id, view) {
-      if (!view || !document.getElementById("signals")) return ns.no_update;
+    watch: function (_id, view, _theme, charts) {
+      const tab = document.getElementById("signals");
+      if (!view || !tab) return ns.no_update;
+      const by = ns.callback_context.triggered.map((part) => part.prop_id);
+      if (!view.charts && by.every((id) => id.startsWith("signals-charts"))) return ns.no_update;
+      tab.classList.toggle("with-charts", Boolean(view.charts));
+      if (view.charts && !charts) return ns.no_update;  // drawn once the detectors have begun
       drawn = new Set();
       const query = (view.q || "").toLowerCase();
       let shown = 0;

@@ -79,6 +79,28 @@ def test_a_zoom_survives_a_reload_and_going_back(page: Any, app: str) -> None:
     page.wait_for_selector(FILLED)
 
 
+def test_the_detectors_charts_are_shown_on_demand_and_follow_the_workbench(
+    page: Any, app: str
+) -> None:
+    page.goto(f"{app}/run/collapse")
+    page.wait_for_selector(FILLED)
+    expect(page.locator(".whole-run")).to_be_hidden()
+    page.get_by_role("group", name="Detector's charts").get_by_role("button", name="On").click()
+    expect(page.locator("#signals-judged")).to_contain_text("notice at 15; the run's e-value gives")
+    expect(page.locator(".whole-run .scatterlayer .trace")).to_have_count(1)
+    entropy = page.locator("[data-signal='policy/entropy']")
+    expect(entropy.locator(".y3tick")).to_have_text(["1", "15"])
+    page.wait_for_url("**charts=on**")
+    page.goto(f"{app}/run/collapse?tab=workbench&watch-limit=2&alpha=0.01")
+    page.get_by_role("link", name="The detector's charts").click()
+    expect(page.locator("#signals-judged")).to_contain_text("notice at 30; the run's e-value gives")
+    expect(page.locator("#signals-judged")).to_contain_text("the alarm at 100.")
+    expect(entropy.locator(".y3tick")).to_have_text(["1", "30"])
+    page.get_by_role("link", name="As shipped").click()
+    expect(page.locator("#signals-judged")).to_contain_text("the alarm at 20.")
+    page.wait_for_url(lambda url: "alpha" not in url)
+
+
 def shown_range(page: Any) -> list[float]:
     return page.evaluate("document.querySelector('.panel .js-plotly-plot').layout.xaxis.range")
 
