@@ -54,7 +54,7 @@ _TABLE = (
     ),
     Mechanism(
         "staleness", "off-policy staleness",
-        "The samples are older than the policy that learns from them, so that its updates answer to what it no longer does.",
+        "The samples come from an older policy than the one that learns from them, and the ratio between the two is far from one.",
         (
             Remedy("fewer mini-batches or epochs for each batch of rollouts, less lag of the sampler", f"{ARLARENA}, Table 5"),
             Remedy("mask the tokens that carry the second moment of the log-ratio", "M2PO, arXiv 2510.01161"),
@@ -63,7 +63,7 @@ _TABLE = (
     ),
     Mechanism(
         "mismatch", "mismatch of trainer and sampler",
-        "Trainer and sampler give different probabilities for the same weights, so that every batch is off policy unnoticed.",
+        "The sampler gives other probabilities than those that the ratio starts from, by its precision, its kernels or weights that came late, so that every batch is off policy unnoticed.",
         (
             Remedy("truncated importance weights of trainer to sampler, by token or by sequence", f"{VERL_MISMATCH}; Yao et al., On the Rollout-Training Mismatch in Modern RL Systems"),
             Remedy("the same precision and the same weights on both sides: check the weight synchronisation, try float16", "arXiv 2510.26788"),

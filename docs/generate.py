@@ -15,7 +15,9 @@ import click
 
 from collapse_lab import demo
 from collapse_lab.cli import main
+from collapse_lab.detectors import naming
 from collapse_lab.detectors.panel import DETECTORS
+from collapse_lab.mechanisms import MECHANISMS
 from collapse_lab.readers import FILE_FORMATS, LINE_FORMATS
 from collapse_lab.readers.aliases import ALIASES
 from collapse_lab.signals import SIGNALS
@@ -119,10 +121,29 @@ def detectors_page() -> str:
     return _page(parts)
 
 
+def mechanisms_page() -> str:
+    """What each mechanism is, what it is told by, and what to try."""
+    parts = [
+        "# Mechanisms",
+        "How training goes wrong, as far as the numbers of a run can tell it. An alarm names up to "
+        f"{naming.MOST} of these, the likeliest first, and why: on the command line, in alerts, "
+        "in reports and in the app. Often it is none of them, or more than one: a name is where to "
+        "look first. How often it is the right one: [detection.md](detection.md#which-mechanism).",
+        inspect.cleandoc((naming.__doc__ or "").partition("\n\n")[2]),
+    ]
+    for key, known in MECHANISMS.items():
+        rule = " ".join((inspect.getdoc(naming.RULES[key]) or "").split())
+        tries = "\n".join(f"- {remedy.text} ({remedy.source})" for remedy in known.remedies)
+        parts += [f"## {known.name.capitalize()}", f"`{key}`. {known.meaning}"]
+        parts += [f"Told by: {rule}", f"What to try:\n\n{tries}"]
+    return _page(parts)
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "signals.md": signals_page,
     "formats.md": formats_page,
     "detectors.md": detectors_page,
+    "mechanisms.md": mechanisms_page,
     "cli.md": cli_page,
 }
 

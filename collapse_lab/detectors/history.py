@@ -32,8 +32,8 @@ ERRORS = 4.0
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """One signal: its `first` number in this run, and medians of its `early` records, of those
-    `before` a change and of those `now`; NaN where there is none.
+    """One signal: its `first` number in this run and its `last_before` a change, and medians of its
+    `early` records, of those `before` the change and of those `now`; NaN where there is none.
 
     `moved` says how it is now against before the change, `drifted` against its early records, ""
     where the difference is no more than noise.
@@ -43,6 +43,7 @@ class Levels:
     early: float = math.nan
     before: float = math.nan
     now: float = math.nan
+    last_before: float = math.nan
     moved: Literal["up", "down", ""] = ""
     drifted: Literal["up", "down", ""] = ""
 
@@ -84,6 +85,7 @@ class History:
             early=_middle(early),
             before=_middle(before),
             now=_middle(now),
+            last_before=float(before[-1]) if len(before) else math.nan,
             moved=_shift(name, before, now),
             drifted=_shift(name, early, now),
         )

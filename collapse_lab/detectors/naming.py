@@ -87,6 +87,7 @@ class Scene:
 
 
 def _numerical(scene: Scene) -> Clue | None:
+    """A value that the detectors judge, or the loss, is not a number."""
     broken = [part for part in scene.evidence.values() if not math.isfinite(part.observed)]
     if not broken:
         return None
@@ -102,6 +103,7 @@ other."""
 
 
 def _reward_hacking(scene: Scene) -> Clue | None:
+    """What is solved has fallen while what is paid has not."""
     for paid in map(scene.levels, PAID):
         for name in SOLVED:
             solved = scene.levels(name)
@@ -114,45 +116,54 @@ def _reward_hacking(scene: Scene) -> Clue | None:
     return None
 
 
-DISAGREEMENT = {"mismatch/k3_kl": 0.015, "mismatch/rev_k3_kl": 0.015, "mismatch/absdiff_mean": 0.05}
-"""Levels that no healthy pair of engines has: the k3 by prime-rl's rule."""
-ALIKE = 1e-3
-"""Of the level now: what trainer and sampler differed by in the first record if their only
-difference is the weights' age."""
-
-
-def _disagreement(scene: Scene) -> tuple[Clue, bool] | None:
-    """That trainer and sampler differ, and whether they did so from the first record on."""
-    clue, began_alike = None, False
-    for name, limit in DISAGREEMENT.items():
-        levels = scene.levels(name)
-        move = scene.move("up", name)
-        if not (levels.now >= limit or move):
-            continue
-        began_alike = levels.first <= ALIKE * levels.now
-        since = move.since if move else scene.since
-        strength = 3 if levels.now >= limit else 2
-        told = f"{name} is {levels.now:.2g}, {levels.first:.2g} in the first record"
-        clue = Clue(strength, since, (told,))
-        break
-    return None if clue is None else (clue, began_alike)
+FROM_THE_START = 1.5
+"""Mean squared log-ratio of the last mini-batch over that of all: about 3 where the ratio begins
+at one with every batch of rollouts and each update moves the policy on, 1 where it is old."""
+OLD_UPDATES = 1.0
 
 
 def _staleness(scene: Scene) -> Clue | None:
-    lag = scene.levels("async/staleness")
-    found = _disagreement(scene)
-    if found and found[1]:
-        return found[0]
-    if found and lag.now >= 1:
-        return Clue(
-            3, found[0].since, (f"samples are {lag.now:.2g} updates old", *found[0].because)
+    """The ratio to the policy that made the samples is far from one at the first mini-batch
+    already, or the run itself says that its samples are old and the ratio has grown."""
+    whole, last = scene.levels("ratio/m2"), scene.levels("ratio/m2_last")
+    move = scene.move("up", "ratio/m2", "kl/old", *DISAGREEMENT)
+    since = move.since if move else scene.since
+    if (
+        last.early <= FROM_THE_START * whole.early
+        and last.now <= FROM_THE_START * whole.now
+        and whole.drifted == "up"
+    ):
+        told = (
+            f"the squared log-ratio of the last mini-batch is {last.now / whole.now:.2g} times "
+            f"that of all: the samples were old at the first"
         )
+        return Clue(3, since, (told,))
+    age = scene.levels("async/staleness").now
+    if move and age >= OLD_UPDATES:
+        return Clue(3, since, (f"samples are {age:.2g} updates old", str(move)))
     return None
 
 
+DISAGREEMENT = {"mismatch/k3_kl": 0.015, "mismatch/rev_k3_kl": 0.015, "mismatch/absdiff_mean": 0.05}
+"""Levels that no healthy pair of engines has: the k3 by prime-rl's rule."""
+ALIKE = 1e-3
+"""Of the level now: what the two differed by in the first record when only their weights' age
+differs."""
+
+
 def _mismatch(scene: Scene) -> Clue | None:
-    found = _disagreement(scene)
-    return found[0] if found and not found[1] else None
+    """Trainer and sampler disagree about the same tokens, and more than they did, or more than any
+    healthy pair of engines does."""
+    for name, limit in DISAGREEMENT.items():
+        levels, move = scene.levels(name), scene.move("up", name)
+        if levels.now >= limit or move:
+            began = ", none in the first record" * (levels.first <= ALIKE * levels.now)
+            told = (
+                f"{name} is {levels.now:.2g}{began or f', {levels.first:.2g} in the first record'}"
+            )
+            since = move.since if move else scene.since
+            return Clue(3 if levels.now >= limit else 2, since, (told,))
+    return None
 
 
 OUTSIDE, SHUT = 0.002, 0.25
@@ -160,6 +171,7 @@ OUTSIDE, SHUT = 0.002, 0.25
 
 
 def _tolerant_clip(scene: Scene) -> Clue | None:
+    """Tokens lie beyond the band of the ratio, and next to none of them is clipped."""
     low, high = scene.levels("ratio/out_low_frac"), scene.levels("ratio/out_high_frac")
     shut = scene.levels("ratio/clip_frac").now
     outside = low.now + high.now
@@ -171,6 +183,7 @@ def _tolerant_clip(scene: Scene) -> Clue | None:
 
 
 def _entropy_explosion(scene: Scene) -> Clue | None:
+    """Entropy has risen above where it began, or left its course upwards."""
     levels, move = scene.levels("policy/entropy"), scene.move("up", "policy/entropy")
     above = levels.drifted == "up"
     if not (move or above):
@@ -181,21 +194,22 @@ def _entropy_explosion(scene: Scene) -> Clue | None:
     return Clue(3 if above or (move and scene.is_first(move)) else 2, since, tuple(told))
 
 
-NEARLY_SURE = 0.3
-"""Of the early entropy."""
+SURE, NEARLY_SURE = 0.3, 0.5
+"""Of the early entropy: learning alone takes it down, and seldom below this."""
 
 
 def _entropy_collapse(scene: Scene) -> Clue | None:
+    """Entropy is less than half of what it was when the run began."""
     levels, move = scene.levels("policy/entropy"), scene.move("down", "policy/entropy")
-    sure = levels.now <= NEARLY_SURE * levels.early
-    if not (move or sure):
+    if not levels.now <= NEARLY_SURE * levels.early:
         return None
     told = f"policy/entropy is {levels.now:.3g}, {levels.early:.3g} at the start"
     since = move.since if move else scene.since
-    return Clue(3 if sure else 2, since, (told,))
+    return Clue(3 if levels.now <= SURE * levels.early else 2, since, (told,))
 
 
 def _format(scene: Scene) -> Clue | None:
+    """The share of answers in the required format fell."""
     move = scene.move("down", "policy/valid_frac") or scene.move("up", "policy/format_invalid_frac")
     if not move:
         return None
@@ -204,11 +218,16 @@ def _format(scene: Scene) -> Clue | None:
     return Clue(3 if scene.is_first(move) else 2, move.since, (told,))
 
 
+CUT = 0.05
+"""Share of responses at the limit: below it, no run is told by its limit."""
+
+
 def _length(scene: Scene) -> Clue | None:
-    move = (
-        scene.move("up", "length/trunc_frac", "length/mean")
-        or scene.move("down", "length/mean")
-    )  # fmt: skip
+    """Responses grew, shrank or hit the limit."""
+    cut = scene.move("up", "length/trunc_frac")
+    if cut and not scene.levels(cut.signal).now >= CUT:
+        cut = None
+    move = cut or scene.move("up", "length/mean") or scene.move("down", "length/mean")
     if not move:
         return None
     levels = scene.levels(move.signal)
@@ -220,6 +239,7 @@ STARVED = 0.9
 
 
 def _starvation(scene: Scene) -> Clue | None:
+    """Nearly all groups had no spread of reward, before the change already."""
     levels = scene.levels("reward/zero_std_frac")
     if levels.before >= STARVED and levels.now >= STARVED:
         told = f"{levels.now:.0%} of the groups had no spread of reward, before the change too"
@@ -228,16 +248,17 @@ def _starvation(scene: Scene) -> Clue | None:
 
 
 RISING = 1.02
-UPDATE_SIGNALS = ("kl/old", "ratio/m2", "ratio/clip_frac", "kl/ref", "optim/grad_norm")
+UPDATE_SIGNALS = ("kl/old", "ratio/m2", "ratio/clip_frac", "optim/grad_norm")
 
 
 def _learning_rate(scene: Scene) -> Clue | None:
+    """The learning rate was still rising, or updates grew and nothing else explains it."""
     rate = scene.levels("optim/lr")
     move = scene.move("up", *UPDATE_SIGNALS)
-    rising = rate.now > RISING * rate.before
+    rising = rate.now > RISING * rate.last_before
     if not (rising or move):
         return None
-    told = [f"the learning rate was rising, {rate.before:.2g} to {rate.now:.2g}"] * rising
+    told = [f"the learning rate was rising, {rate.last_before:.2g} to {rate.now:.2g}"] * rising
     told += [str(move)] if move else []
     since = move.since if move else scene.since
     return Clue(2 if rising else 1, since, tuple(told))
@@ -263,6 +284,7 @@ ASKED = (
     *SOLVED,
     *DISAGREEMENT,
     *UPDATE_SIGNALS,
+    "ratio/m2_last",
     "async/staleness",
     "ratio/out_low_frac",
     "ratio/out_high_frac",

@@ -23,6 +23,7 @@ def test_levels_are_medians_of_the_early_records_those_before_a_step_and_those_n
     early, middle, late = [1.0, 2.0, 3.0] + [9.0] * 5, [4.0] * BEFORE, [8.0, 7.0, 6.0, 5.0, 4.0]
     levels = history(early + middle + late).levels(NAME, since=EARLY + BEFORE)
     assert (levels.first, levels.early, levels.before, levels.now) == (1.0, 9.0, 4.0, 6.0)
+    assert levels.last_before == 4.0
 
 
 def test_a_doubling_of_a_steady_signal_is_a_move_and_its_noise_is_none() -> None:
@@ -52,7 +53,7 @@ def test_nan_and_what_was_never_logged_have_no_level() -> None:
 
 def test_only_the_last_records_and_the_first_few_are_kept() -> None:
     made = history([5.0] * EARLY + [1.0] * (2 * KEPT))
-    assert made.levels(NAME, 0) == Levels(5.0, 5.0, math.nan, 1.0, "", "down")
+    assert made.levels(NAME, 0) == Levels(first=5.0, early=5.0, now=1.0, drifted="down")
 
 
 @pytest.mark.parametrize("since", [-1, 0, 99])
