@@ -93,4 +93,4 @@ def _die(root: Path, job: Job, records: int) -> None:
         while process.poll() is None:
             if written.exists() and written.read_bytes().count(b"\n") >= records:
                 process.send_signal(signal.SIGKILL)
-            time.sleep(0.5)
+            time.sleep(0.05)
