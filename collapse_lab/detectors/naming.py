@@ -67,7 +67,7 @@ class Scene:
             Move(part.signal, part.since, direction)
             for part in map(self.evidence.get, names)
             if part and part.direction == direction and part.score >= LEAST_SCORE
-            if self.levels(part.signal).moved in (direction, "")
+            if math.isfinite(part.observed) and self.levels(part.signal).moved in (direction, "")
         ]
         moves = moves or [
             Move(name, self.since, direction)
