@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 import numpy as np
@@ -16,16 +16,17 @@ from collapse_lab.scoring.resampling import interval, resampled
 
 REPETITIONS = 500
 RECORD_NUMBER = "record number"
-"""A row that knows only how long a run has been going on: areas not above its are no foresight."""
+"""A row that knows only how long a run has been going on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
     """Areas of one detector's score at one horizon, with bootstrap 95 % intervals over groups.
 
-    `prevalence` is the share of the records that are cases, and the precision-recall area of a
-    score that knows nothing. `late_minus_now` is what ten records of delay cost the ROC area,
-    paired.
+    `roc` is over all records, `roc_at_same_record` over cases and controls that are equally far
+    into their runs. `prevalence` is the share of the records that are cases, and the
+    precision-recall area of a score that knows nothing. `late_minus_now` is what ten records of
+    delay cost the area at the same record, paired.
     """
 
     detector: str
@@ -33,6 +34,8 @@ class Ranked:
     prevalence: float
     roc: float
     roc_interval: Interval
+    roc_at_same_record: float
+    roc_at_same_record_interval: Interval
     precision_recall: float
     precision_recall_interval: Interval
     late_minus_now: Interval
@@ -45,9 +48,11 @@ class Ranked:
             "prevalence": number(self.prevalence),
             "auroc": number(self.roc),
             "auroc_bootstrap": list(map(number, self.roc_interval)),
+            "auroc_at_same_record": number(self.roc_at_same_record),
+            "auroc_at_same_record_bootstrap": list(map(number, self.roc_at_same_record_interval)),
             "auprc": number(self.precision_recall),
             "auprc_bootstrap": list(map(number, self.precision_recall_interval)),
-            "auroc_10_late_minus_now": list(map(number, self.late_minus_now)),
+            "auroc_at_same_record_10_late_minus_now": list(map(number, self.late_minus_now)),
         }
 
 
@@ -69,18 +74,21 @@ def _ranked(
 ) -> Ranked:
     now = Ranking.of(rows(courses, horizon))
     late = Ranking.of(rows([course.delayed(LATE) for course in courses], horizon))
-    areas = np.array([now.areas(times) for times in drawn]).reshape(-1, 2)
-    late_roc = np.array([late.areas(times)[0] for times in drawn])
-    roc, precision_recall = now.areas()
+    areas = np.array([astuple(now.areas(times)) for times in drawn]).reshape(-1, 3)
+    late_areas = np.array([astuple(late.areas(times)) for times in drawn]).reshape(-1, 3)
+    roc, roc_at_same_record, precision_recall = (interval(areas[:, i]) for i in range(3))
+    found = now.areas()
     return Ranked(
         name,
         horizon,
         now.rows.prevalence,
+        found.roc,
         roc,
-        interval(areas[:, 0]),
+        found.roc_at_same_record,
+        roc_at_same_record,
+        found.precision_recall,
         precision_recall,
-        interval(areas[:, 1]),
-        interval(late_roc - areas[:, 0]),
+        interval(late_areas[:, 1] - areas[:, 1]),
     )
 
 

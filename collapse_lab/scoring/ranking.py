@@ -7,6 +7,10 @@ it by inverse weights of the chance of being watched so long (Uno et al. 2007; B
 and Jacqmin-Gadda 2013), a Kaplan-Meier estimate over all runs. Each run weighs the same, however
 long it is.
 
+Over all records an area also rewards a score that merely knows how long a run has been going on, if
+collapses come early or late. So there is a second one in which each case is ranked among the
+controls at the same record only: there a clock has one half.
+
 A high area is no proof of a usable alarm: a run has hundreds of records in which to alarm wrongly.
 """
 
@@ -42,9 +46,11 @@ class Course:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Records at risk: the run each is of, its score, whether it is a case, its weight."""
+    """Records at risk: the run and the point each is at, its score, whether it is a case, its
+    weight."""
 
     run: NDArray[np.int64]
+    point: NDArray[np.int64]
     score: Array
     case: NDArray[np.bool_]
     weight: Array
@@ -78,7 +84,7 @@ def watched(courses: Sequence[Course]) -> Array:
 def rows(courses: Sequence[Course], horizon: int) -> Rows:
     """The records at risk whose case can be told, weighted."""
     chance = watched(courses)
-    parts: list[tuple[NDArray[np.int64], Array, NDArray[np.bool_], Array]] = []
+    parts: list[Rows] = []
     for index, run in enumerate(courses):
         length = len(run.scores)
         end = length if run.collapse is None else run.collapse
@@ -89,20 +95,30 @@ def rows(courses: Sequence[Course], horizon: int) -> Rows:
         control = ~case & ((point + horizon < length) | math.isfinite(collapse))
         told = (case | control) & (until > 0)
         seen_until = until if run.collapse is None else np.where(case, chance[run.collapse], until)
-        weight = chance[point[told]] / seen_until[told]
-        count = max(1, int(told.sum()))
-        parts.append(
-            (
-                np.full(int(told.sum()), index),
-                run.scores[point[told]],
-                case[told],
-                weight / count,
-            )
-        )
+        point = point[told]
+        weight = chance[point] / seen_until[told] / max(1, len(point))
+        of = np.full(len(point), index)
+        parts.append(Rows(of, point, run.scores[point], case[told], weight))
     if not parts:
-        return Rows(np.array([], np.int64), np.array([]), np.array([], np.bool_), np.array([]))
-    run, score, case, weight = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return Rows(run, score, case, weight)
+        nothing, none = np.array([], np.int64), np.array([])
+        return Rows(nothing, nothing, none, np.array([], np.bool_), none)
+    return Rows(
+        np.concatenate([part.run for part in parts]),
+        np.concatenate([part.point for part in parts]),
+        np.concatenate([part.score for part in parts]),
+        np.concatenate([part.case for part in parts]),
+        np.concatenate([part.weight for part in parts]),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Areas:
+    """Under the ROC curve over all records; over cases and controls at the same record; and under
+    the precision-recall curve. NaN without cases or controls."""
+
+    roc: float
+    roc_at_same_record: float
+    precision_recall: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,29 +129,50 @@ class Ranking:
     rows: Rows
     place: NDArray[np.int64]
     """Rank of each row's score, equal ones sharing a rank."""
+    place_at_record: NDArray[np.int64]
+    """The same by record first, then by score."""
+    record: NDArray[np.int64]
+    """Of each such class."""
 
     @classmethod
     def of(cls, rows: Rows) -> Ranking:
         _, place = np.unique(rows.score, return_inverse=True)
-        return cls(rows, place)
+        classes = int(place.max()) + 1 if place.size else 1
+        found, place_at_record = np.unique(rows.point * classes + place, return_inverse=True)
+        return cls(rows, place, place_at_record, found // classes)
 
-    def areas(self, times: NDArray[np.int64] | None = None) -> tuple[float, float]:
-        """(area under ROC, area under precision-recall), each run counting so many `times`.
+    def areas(self, times: NDArray[np.int64] | None = None) -> Areas:
+        """Each run counting so many `times`.
 
-        Equal scores count half in the first, and are one threshold in the second, which is
-        average precision. NaN without cases or without controls.
+        Equal scores count half under the ROC, and are one threshold under precision-recall, which
+        is average precision.
         """
-        rows = self.rows
-        weight = rows.weight if times is None else rows.weight * times[rows.run]
-        classes = int(self.place.max()) + 1 if self.place.size else 0
-        case = np.bincount(self.place, weight * rows.case, classes)
-        control = np.bincount(self.place, weight * ~rows.case, classes)
+        weight = self.rows.weight if times is None else self.rows.weight * times[self.rows.run]
+        case, control = self._by_class(self.place, weight)
         cases, controls = case.sum(), control.sum()
         if not cases or not controls:
-            return math.nan, math.nan
-        below = np.cumsum(control) - control
-        roc = float((case * (below + control / 2)).sum() / (cases * controls))
+            return Areas(math.nan, math.nan, math.nan)
+        below = np.cumsum(control) - control / 2
+        roc = float((case * below).sum() / (cases * controls))
         true, false = np.cumsum(case[::-1]), np.cumsum(control[::-1])
-        alarmed = true + false
-        precision = np.divide(true, alarmed, out=np.zeros_like(true), where=alarmed > 0)
-        return roc, float((precision * case[::-1]).sum() / cases)
+        precision = true / np.maximum(true + false, np.finfo(float).tiny)
+        average_precision = float((precision * case[::-1]).sum() / cases)
+        return Areas(roc, self._at_same_record(weight), average_precision)
+
+    def _at_same_record(self, weight: Array) -> float:
+        """Mean over the cases of the share of the controls at their record that rank below."""
+        case, control = self._by_class(self.place_at_record, weight)
+        upto = np.cumsum(control)
+        at_record = np.bincount(self.record, control)
+        before = (np.cumsum(at_record) - at_record)[self.record]
+        here = at_record[self.record]
+        met = np.where(here > 0, case, 0.0)
+        below = (upto - control / 2 - before) / np.where(here > 0, here, 1.0)
+        return float((met * below).sum() / met.sum()) if met.any() else math.nan
+
+    def _by_class(self, place: NDArray[np.int64], weight: Array) -> tuple[Array, Array]:
+        """Weight of the cases and of the controls in each class."""
+        classes = int(place.max()) + 1 if place.size else 0
+        case = np.bincount(place, np.where(self.rows.case, weight, 0.0), classes)
+        control = np.bincount(place, np.where(self.rows.case, 0.0, weight), classes)
+        return case.astype(float), control.astype(float)

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
+from dataclasses import astuple
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collapse_lab.scoring.ranking import Course, Ranking, rows, watched
+from collapse_lab.scoring.ranking import Areas, Course, Ranking, rows, watched
 
 
 def course(*scores: float, collapse: int | None = None) -> Course:
     return Course(np.array(scores, float), collapse)
 
 
-def areas(courses: list[Course], horizon: int) -> tuple[float, float]:
+def areas(courses: list[Course], horizon: int) -> Areas:
     return Ranking.of(rows(courses, horizon)).areas()
 
 
@@ -69,24 +70,37 @@ def test_areas_of_a_hand_ranked_corpus():
     courses = [course(1, 2, 3, 5, 9), course(4, 6, 9, 9, 9, collapse=1)]
     found = rows(courses, horizon=1)
     assert found.case.tolist() == [False] * 4 + [True]
-    assert Ranking.of(found).areas() == (0.75, 1 / 1.25)
+    areas = Ranking.of(found).areas()
+    assert (areas.roc, areas.precision_recall) == (0.75, 1 / 1.25)
+    assert areas.roc_at_same_record == 1  # at record 0 there is one control, 1
 
 
 def test_equal_scores_are_a_coin_toss_and_one_threshold():
     courses = [course(*[1.0] * 30), course(*[1.0] * 30, collapse=10)]
-    roc, precision_recall = areas(courses, 5)
-    assert roc == 0.5
-    assert precision_recall == pytest.approx(rows(courses, 5).prevalence)
+    found = areas(courses, 5)
+    assert found.roc == pytest.approx(0.5)
+    assert found.roc_at_same_record == pytest.approx(0.5)
+    assert found.precision_recall == pytest.approx(rows(courses, 5).prevalence)
+
+
+def test_a_clock_profits_from_early_collapses_but_not_at_the_same_record():
+    courses = [course(*range(30, 0, -1)) for _ in range(3)]
+    courses.append(Course(courses[0].scores, collapse=8))
+    found = areas(courses, 5)
+    assert found.roc > 0.65
+    assert found.roc_at_same_record == pytest.approx(0.5)
 
 
 def test_minus_infinity_ranks_below_every_number():
     courses = [course(-math.inf, -math.inf, -math.inf), course(-3.0, 0, 0, collapse=1)]
-    assert areas(courses, 1) == (1, 1)
+    assert areas(courses, 1) == Areas(1, 1, 1)
 
 
 def test_without_cases_or_controls_there_is_no_area():
-    assert np.isnan(areas([course(*[0.0] * 9)], 2)).all()
-    assert np.isnan(areas([], 2)).all()
+    for courses in ([course(*[0.0] * 9)], []):
+        found = areas(courses, 2)
+        assert math.isnan(found.roc) and math.isnan(found.roc_at_same_record)
+        assert math.isnan(found.precision_recall)
     assert math.isnan(rows([], 2).prevalence)
 
 
@@ -111,18 +125,25 @@ def test_the_areas_are_those_of_all_weighted_pairs(made: list[tuple[list[float],
         for scores, point in made
     ]
     found = rows(courses, h)
-    roc, precision_recall = Ranking.of(found).areas()
-    pairs = [
-        (w * v, (s > z) + 0.5 * (s == z))
-        for s, w in zip(found.score[found.case], found.weight[found.case], strict=True)
-        for z, v in zip(found.score[~found.case], found.weight[~found.case], strict=True)
-    ]
-    if not pairs:
-        assert math.isnan(roc) and math.isnan(precision_recall)
+    areas = Ranking.of(found).areas()
+    cases, controls = np.flatnonzero(found.case), np.flatnonzero(~found.case)
+    if not cases.size or not controls.size:
+        assert math.isnan(areas.roc) and math.isnan(areas.precision_recall)
         return
-    total = sum(weight for weight, _ in pairs)
-    assert roc == pytest.approx(sum(weight * won for weight, won in pairs) / total)
-    assert 0 < precision_recall <= 1 + 1e-12
+    won = np.sign(found.score[cases][:, None] - found.score[controls]) / 2 + 0.5
+    weights = found.weight[cases][:, None] * found.weight[controls]
+    assert areas.roc == pytest.approx((weights * won).sum() / weights.sum())
+    assert 0 < areas.precision_recall <= 1 + 1e-12
+    here = found.point[cases][:, None] == found.point[controls]
+    met = here.any(axis=1)
+    if not met.any():
+        assert math.isnan(areas.roc_at_same_record)
+        return
+    rivals = (here * found.weight[controls])[met]
+    share = (rivals * won[met]).sum(axis=1) / rivals.sum(axis=1)
+    assert areas.roc_at_same_record == pytest.approx(
+        np.average(share, weights=found.weight[cases][met])
+    )
 
 
 @given(runs, st.integers(1, 4))
@@ -135,6 +156,6 @@ def test_resampled_runs_are_the_same_as_runs_that_are_there_so_often(
     ]
     found = Ranking.of(rows(courses, h))
     doubled = np.full(len(courses), 2)
-    np.testing.assert_allclose(found.areas(doubled), found.areas())
+    np.testing.assert_allclose(astuple(found.areas(doubled)), astuple(found.areas()))
     nobody = np.zeros(len(courses), np.int64)
-    assert np.isnan(found.areas(nobody)).all()
+    assert np.isnan(astuple(found.areas(nobody))).all()
