@@ -182,16 +182,19 @@ def _tolerant_clip(scene: Scene) -> Clue | None:
     return Clue(3, move.since if move else scene.since, (told,))
 
 
+DOUBLED = 2.0
+
+
 def _entropy_explosion(scene: Scene) -> Clue | None:
-    """Entropy has risen above where it began, or left its course upwards."""
+    """Entropy has left its course upwards and is above where it began, which learning alone takes
+    it down from, or has doubled."""
     levels, move = scene.levels("policy/entropy"), scene.move("up", "policy/entropy")
-    above = levels.drifted == "up"
-    if not (move or above):
+    above = levels.now > levels.early
+    doubled = levels.now >= DOUBLED * levels.before
+    if not ((move or levels.drifted == "up") and (above or doubled)):
         return None
-    told = [str(move)] if move else []
-    told += [f"policy/entropy is {levels.now:.3g}, {levels.early:.3g} at the start"] * above
-    since = move.since if move else scene.since
-    return Clue(3 if above or (move and scene.is_first(move)) else 2, since, tuple(told))
+    told = f"policy/entropy is {levels.now:.3g}, {levels.early:.3g} at the start"
+    return Clue(3 if above else 2, move.since if move else scene.since, (told,))
 
 
 SURE, NEARLY_SURE = 0.3, 0.5
@@ -201,7 +204,7 @@ SURE, NEARLY_SURE = 0.3, 0.5
 def _entropy_collapse(scene: Scene) -> Clue | None:
     """Entropy is less than half of what it was when the run began."""
     levels, move = scene.levels("policy/entropy"), scene.move("down", "policy/entropy")
-    if not levels.now <= NEARLY_SURE * levels.early:
+    if levels.moved == "up" or not levels.now <= NEARLY_SURE * levels.early:
         return None
     told = f"policy/entropy is {levels.now:.3g}, {levels.early:.3g} at the start"
     since = move.since if move else scene.since
@@ -260,7 +263,7 @@ def _learning_rate(scene: Scene) -> Clue | None:
         return None
     told = [f"the learning rate was rising, {rate.last_before:.2g} to {rate.now:.2g}"] * rising
     told += [str(move)] if move else []
-    since = move.since if move else scene.since
+    since = move.since if move and not rising else scene.since
     return Clue(2 if rising else 1, since, tuple(told))
 
 
