@@ -134,9 +134,10 @@ def tell(alarms: Sequence[Alarm]) -> Alarm | None:
 
 
 def likely(alarm: Alarm) -> str:
-    """The likeliest mechanism and the signal that moved most; where no mechanism is named, the
-    reason that the detector gives."""
-    lead = alarm.evidence[0] if alarm.evidence else None
+    """The likeliest mechanism and the signal that moved most, the reward only where nothing else
+    did; where no mechanism is named, the reason that the detector gives."""
+    others = (part for part in alarm.evidence if part.family != "reward")
+    lead = next(others, next(iter(alarm.evidence), None))
     if alarm.suspicions:
         name = mechanism(alarm.suspicions[0].mechanism).name
         return inert(f"{name}: {lead.signal} {lead.direction}" if lead else name, 2 * SHORT)

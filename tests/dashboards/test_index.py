@@ -6,7 +6,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from app_examples import alarm_at, collapsing, write_run
+from app_examples import ENTROPY, alarm_at, collapsing, write_run
 
 from collapse_lab.dashboards.index import CACHE, Index, cache_file
 from collapse_lab.dashboards.judging import judge
@@ -50,6 +50,9 @@ def test_a_named_mechanism_stands_before_the_signal_that_moved_most() -> None:
     named = replace(alarm_at(38), suspicions=(Suspicion("entropy_collapse"), Suspicion("format")))
     assert likely(named) == "entropy collapse: policy/entropy down"
     assert likely(replace(named, evidence=())) == "entropy collapse"
+    reward = replace(ENTROPY, signal="reward/mean", family="reward")
+    assert likely(replace(named, evidence=(reward, ENTROPY))) == likely(named)
+    assert likely(replace(named, evidence=(reward,))) == "entropy collapse: reward/mean down"
 
 
 def test_nested_settings_of_other_frameworks_are_found(tmp_path: Path) -> None:
