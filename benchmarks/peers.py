@@ -1,6 +1,6 @@
-"""Other people's detectors on our records, each at its defaults.
+"""Other people's detectors on our records, at their defaults or with their thresholds moved.
 
-rlwatch, rldoctor and rlprobe run in a virtual environment of their own (`PEERS_PYTHON`, made by
+They run in a virtual environment of their own (`COLLAPSE_LAB_PEERS`, made by
 `python -m benchmarks.peers --install`) and are spoken to in JSON lines; the simple rules that every
 detector has to beat are in `benchmarks/simple_rules.py` and run here.
 
@@ -9,9 +9,9 @@ key names it documents, in `KEYS`. Choices made in a peer's favour:
 
 - `kl/ref` is what they call KL; a run without a reference model gives them `kl/old`, as the
   approximate KL of classic PPO loops would.
-- rlwatch and rldoctor take the policy loss where the total loss is not logged.
+- Where the total loss is not logged, the policy loss takes its place.
 - Signed or differential entropies are left out: their absolute floors would always fire.
-- rlprobe and rldoctor re-read the whole history at every look (seconds a look beyond 2,000
+- Those in `QUADRATIC` re-read the whole history at every look (seconds a look beyond 2,000
   records), so a longer log is thinned evenly to `LONGEST` records for them.
 - Findings below warning are dropped. `NOTICES` are findings about waste (zero-variance groups,
   plateaus, throughput) rather than collapse; tables also show the peers without them.
@@ -34,11 +34,32 @@ from collapse_lab.records import Record
 
 ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENT = Path(os.environ.get("COLLAPSE_LAB_PEERS", ROOT / ".venv-peers"))
-REQUIREMENTS = ("rlwatch==0.5.1", "rldoctor==0.2.0", "rlprobe==0.1.0")
+REQUIREMENTS = (
+    "rlwatch==0.5.1",
+    "rldoctor==0.2.0",
+    "rlprobe==0.1.0",
+    "trainpulse==0.4.0",
+    "losslint==0.4.1",
+    "runmedic==0.1.1",
+    "stabilityguard==0.3.0",
+    "trainscope==1.8.1",
+)
+WITHOUT_TORCH = ("stabilityguard==0.3.0", "trainscope==1.8.1")
+"""Installed without what they require: what is run of them needs none of it."""
 
 LONGEST = 2_000
 """Records given to a peer whose cost grows with the square of the run."""
-QUADRATIC = ("rldoctor", "rlprobe")
+QUADRATIC = ("rldoctor", "rlprobe", "losslint", "runmedic")
+FIXED = ("runmedic",)
+"""Peers without thresholds to move."""
+
+TRAINING = {
+    "loss": ("loss/total", "loss/pg"),
+    "grad_norm": ("optim/grad_norm",),
+    "learning_rate": ("optim/lr",),
+    "step_time": ("time/step",),
+}
+"""What monitors of any training know."""
 
 KEYS: dict[str, dict[str, tuple[str, ...]]] = {
     "rlwatch": {
@@ -101,6 +122,21 @@ KEYS: dict[str, dict[str, tuple[str, ...]]] = {
         "truncation_rate": ("length/trunc_frac",),
         "step_time_s": ("time/step",),
     },
+    "trainpulse": TRAINING,
+    "losslint": TRAINING,
+    "runmedic": TRAINING,
+    "stabilityguard": {
+        name: (f"optim/{name}",)
+        for name in (
+            "grad_norm",
+            "grad_norm_input",
+            "grad_norm_early",
+            "grad_norm_middle",
+            "grad_norm_late",
+            "grad_norm_output",
+        )
+    },
+    "trainscope": {"loss": TRAINING["loss"]},
 }
 """What the peer calls it -> the canonical signals that may fill it, the first present wins."""
 
@@ -111,6 +147,13 @@ NOTICES = {
     "rlwatch": frozenset[str](),
     "rldoctor": frozenset({"advantage_collapse", "plateau"}),
     "rlprobe": frozenset({"DEGENERATE_GROUPS", "THROUGHPUT_ROT"}),
+    "trainpulse": frozenset({"plateau", "step_time"}),
+    "losslint": frozenset[str](),
+    "runmedic": frozenset(
+        {"no_learning", "input_bound", "slow_steps", "slowdown", "memory_growth"}
+    ),
+    "stabilityguard": frozenset[str](),
+    "trainscope": frozenset[str](),
 }
 
 
@@ -161,13 +204,17 @@ class PeerProcess:
         self._process.stdout.close()
         self._process.wait(timeout=10)
 
-    def run(self, peer: str, records: Sequence[Record]) -> list[Finding]:
-        """Findings of warning or above over one run, in order."""
+    def run(self, peer: str, records: Sequence[Record], scale: float = 1.0) -> list[Finding]:
+        """Findings of warning or above over one run, in order.
+
+        The thresholds are `scale` times as far from harmless as the peer's defaults.
+        """
         assert self._process.stdin and self._process.stdout
         stride = math.ceil(len(records) / LONGEST) if peer in QUADRATIC else 1
         kept = records[::stride]
         points = [[record.step, translate(peer, record.values)] for record in kept]
-        print(json.dumps({"peer": peer, "points": points}), file=self._process.stdin, flush=True)
+        job = {"peer": peer, "points": points, "scale": scale}
+        print(json.dumps(job), file=self._process.stdin, flush=True)
         answer = self._process.stdout.readline()
         if not answer:
             raise RuntimeError(f"{peer} died; run {Path(__file__).with_name('peer_worker.py')}")
@@ -201,8 +248,10 @@ def collapse_findings(peer: str, findings: Sequence[Finding]) -> list[Finding]:
 def install() -> None:
     """Makes the peers' environment next to ours, with the versions the tables name."""
     subprocess.run([sys.executable, "-m", "venv", ENVIRONMENT], check=True)
-    pip = [ENVIRONMENT / "bin" / "python", "-m", "pip", "install", "--quiet", *REQUIREMENTS]
-    subprocess.run(pip, check=True)
+    pip = [ENVIRONMENT / "bin" / "python", "-m", "pip", "install", "--quiet"]
+    whole = [requirement for requirement in REQUIREMENTS if requirement not in WITHOUT_TORCH]
+    subprocess.run([*pip, *whole], check=True)
+    subprocess.run([*pip, "--no-deps", *WITHOUT_TORCH], check=True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Rows that every detector has to beat: one-line rules and river's drift detectors.
 
-Each takes a run as `(names, values)` streams and gives the points at which it alarms, ascending.
+A rule turns a run's series into a score a record, which alarms above 1. River's detectors, whose
+state starts again at an alarm, are run with their thresholds `scale` times as far from harmless.
 """
 
 from __future__ import annotations
@@ -14,14 +15,19 @@ from numpy.typing import NDArray
 from collapse_lab.records import Record
 from collapse_lab.signals import SIGNALS
 
-Series = Mapping[str, NDArray[np.float64]]
+Array = NDArray[np.float64]
+Series = Mapping[str, Array]
+Score = Callable[[Series], Array]
 
 REWARDS = ("reward/mean", "reward/success_rate", "reward/penalised_mean")
 EMA, DROP, WARMUP = 0.2, 0.6, 10
 """Weight of the newest reward; share of the best that is a drop; records before a rule speaks."""
+SIGMAS = 3.0
+ADWIN_DELTA, PAGE_HINKLEY_THRESHOLD = 0.002, 50.0
+"""river's defaults."""
 
 
-def raw_series(records: Sequence[Record]) -> dict[str, NDArray[np.float64]]:
+def raw_series(records: Sequence[Record]) -> dict[str, Array]:
     """Signal -> its value at every record, NaN where absent; signals with a bad direction only."""
     names = dict.fromkeys(
         name
@@ -34,37 +40,39 @@ def raw_series(records: Sequence[Record]) -> dict[str, NDArray[np.float64]]:
     }
 
 
-def never(series: Series) -> list[int]:
+def beyond(score: Array) -> list[int]:
+    """Points at which a score alarms."""
+    return np.flatnonzero(score > 1).tolist()
+
+
+def never(series: Series) -> Array:
     """Never alarms."""
-    return []
+    return np.zeros(_records(series))
 
 
-def always(series: Series) -> list[int]:
-    """Alarms at the first record."""
-    return [0]
+def always(series: Series) -> Array:
+    """Alarms at every record."""
+    return np.full(_records(series), 2.0)
 
 
-def reward_drop(series: Series) -> list[int]:
-    """Moving average of the reward below 60 % of its own maximum; silent while that is <= 0."""
+def reward_drop(series: Series) -> Array:
+    """How far the moving average of the reward is below its own maximum; 0 while that is <= 0."""
+    score = never(series)
     rewards = next((series[name] for name in REWARDS if name in series), np.empty(0))
     average = best = math.nan
-    alarms: list[int] = []
-    seen = 0
-    for point, reward in enumerate(rewards):
-        if not math.isfinite(reward):
-            continue
-        seen += 1
+    for seen, point in enumerate(np.flatnonzero(np.isfinite(rewards)), start=1):
+        reward = rewards[point]
         average = reward if seen == 1 else average + EMA * (reward - average)
         if seen >= WARMUP:
             best = average if math.isnan(best) else max(best, average)
-            if best > 0 and average < DROP * best:
-                alarms.append(point)
-    return alarms
+            if best > 0:
+                score[point] = (1 - average / best) / (1 - DROP)
+    return score
 
 
-def three_sigma(series: Series) -> list[int]:
-    """Any signal more than three standard deviations from the mean of its past."""
-    alarms: set[int] = set()
+def three_sigma(series: Series) -> Array:
+    """The furthest of all signals from the mean of its past, in three standard deviations."""
+    score = never(series)
     for values in series.values():
         finite = np.flatnonzero(np.isfinite(values))
         x = values[finite]
@@ -72,24 +80,25 @@ def three_sigma(series: Series) -> list[int]:
         with np.errstate(all="ignore"):
             mean = np.concatenate([[np.nan], np.cumsum(x)[:-1]]) / count
             square = np.concatenate([[np.nan], np.cumsum(x**2)[:-1]]) / count
-            far = np.abs(x - mean) > 3 * np.sqrt(np.maximum(square - mean**2, 0))
-            moved = square - mean**2 > 1e-12 * square
-        alarms.update(finite[far & moved & (count >= WARMUP)].tolist())
-    return sorted(alarms)
+            variance = square - mean**2
+            far = np.abs(x - mean) / (SIGMAS * np.sqrt(variance))
+            judged = (variance > 1e-12 * square) & (count >= WARMUP)
+        score[finite] = np.maximum(score[finite], np.where(judged, far, 0))
+    return score
 
 
-def adwin(series: Series) -> list[int]:
-    """river's ADWIN at its defaults on every signal; any of them alarms."""
+def adwin(series: Series, scale: float = 1.0) -> list[int]:
+    """Points at which river's ADWIN, on every signal by itself, sees any of them drift."""
     from river.drift import ADWIN
 
-    return _drift(ADWIN, series)
+    return _drift(lambda: ADWIN(delta=ADWIN_DELTA**scale), series)
 
 
-def page_hinkley(series: Series) -> list[int]:
-    """river's Page-Hinkley at its defaults on every signal; any of them alarms."""
+def page_hinkley(series: Series, scale: float = 1.0) -> list[int]:
+    """Points at which river's Page-Hinkley, on every signal by itself, sees any of them drift."""
     from river.drift import PageHinkley
 
-    return _drift(PageHinkley, series)
+    return _drift(lambda: PageHinkley(threshold=PAGE_HINKLEY_THRESHOLD * scale), series)
 
 
 def _drift(make: Callable[[], object], series: Series) -> list[int]:
@@ -103,11 +112,26 @@ def _drift(make: Callable[[], object], series: Series) -> list[int]:
     return sorted(alarms)
 
 
-RULES: dict[str, Callable[[Series], list[int]]] = {
+def _records(series: Series) -> int:
+    return len(next(iter(series.values()), ()))
+
+
+def _alarms(score: Score) -> Callable[[Series], list[int]]:
+    return lambda series: beyond(score(series))
+
+
+SCORES: dict[str, Score] = {
     "never": never,
     "always": always,
     "reward below 60 % of its best": reward_drop,
     "any signal beyond 3 sigma": three_sigma,
+}
+DRIFT: dict[str, Callable[[Series, float], list[int]]] = {
+    "river ADWIN": adwin,
+    "river Page-Hinkley": page_hinkley,
+}
+RULES: dict[str, Callable[[Series], list[int]]] = {
+    **{name: _alarms(score) for name, score in SCORES.items()},
     "river ADWIN": adwin,
     "river Page-Hinkley": page_hinkley,
 }

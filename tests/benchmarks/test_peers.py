@@ -93,29 +93,80 @@ def test_a_thinned_log_reports_points_of_the_whole_one(monkeypatch: pytest.Monke
     assert 2 * 74 in [one.point for one in found if one.name == "kl_drift"]
 
 
+@needs_peers
+@pytest.mark.parametrize("peer", [peer for peer in peers.KEYS if peer not in peers.FIXED])
+def test_thresholds_moved_far_out_leave_a_peer_silent(peer: str):
+    far = dict.fromkeys(range(60, 120), 9.0)
+    with PeerProcess() as process:
+        records = quiet_run(kl__ref=far, loss__total=far, optim__grad_norm=far)
+        assert process.run(peer, records, scale=0.125)
+        assert process.run(peer, records, scale=1e15) == []
+
+
+@needs_peers
+def test_stabilityguard_alarms_beyond_ten_times_its_moving_average():
+    """The spike is 1 % of the average that it is held against: 12 / 1.11 = 10.8."""
+    records = [Record(step, values={"optim/grad_norm": 1.0}) for step in range(40)]
+    records[30] = Record(30, values={"optim/grad_norm": 12.0})
+    with PeerProcess() as process:
+        assert [one.point for one in process.run("stabilityguard", records)] == [30]
+        assert process.run("stabilityguard", records, scale=1.1) == []
+
+
+@needs_peers
+def test_losslint_tells_of_a_loss_that_ends_above_its_beginning_once():
+    """Divergence is a last tenth a quarter above the first, from 20 records on."""
+    losses = [1.0] * 30 + [1.3] * 20
+    records = [Record(step, values={"loss/total": loss}) for step, loss in enumerate(losses)]
+    with PeerProcess() as process:
+        found = process.run("losslint", records)
+        assert [(one.severity, one.name) for one in found] == [("critical", "divergence")]
+        assert 30 < found[0].point < 40
+        assert process.run("losslint", records, scale=1.5) == []
+
+
+@needs_peers
+def test_trainscope_sums_up_how_far_the_loss_is_above_its_median():
+    """A jump of 4 spreads leaves 3 after the slack of 1; the second reaches the limit of 6."""
+    jump = 4.01 * 1.4826
+    losses = [-1.0, 0.0, 1.0] * 14 + [jump, jump]
+    records = [Record(step, values={"loss/pg": loss}) for step, loss in enumerate(losses)]
+    with PeerProcess() as process:
+        assert [one.point for one in process.run("trainscope", records)] == [43]
+
+
 def test_the_reward_rule_waits_for_a_drop_to_sixty_percent_of_the_best():
     rewards = np.array([1.0] * 20 + [0.0] * 20)
     average, drop_at = 1.0, 20
     while (average := 0.8 * average) >= 0.6:
         drop_at += 1
-    assert simple_rules.reward_drop({"reward/mean": rewards})[0] == drop_at == 22
+    alarms = simple_rules.beyond(simple_rules.reward_drop({"reward/mean": rewards}))
+    assert alarms[0] == drop_at == 22
 
 
 def test_the_reward_rule_is_silent_on_rewards_that_never_were_positive():
-    assert simple_rules.reward_drop({"reward/mean": np.linspace(-1, -9, 50)}) == []
+    score = simple_rules.reward_drop({"reward/mean": np.linspace(-1, -9, 50)})
+    assert simple_rules.beyond(score) == []
+
+
+def test_the_reward_rule_scores_one_at_sixty_percent_of_the_best():
+    rewards = np.array([1.0] * 20 + [0.0])
+    score = simple_rules.reward_drop({"reward/mean": rewards})
+    assert score[-1] == pytest.approx((1 - 0.8) / (1 - 0.6))
 
 
 def test_three_sigma_alarms_at_the_outlier_and_leaves_constants_alone():
     wobble = np.tile([1.0, -1.0], 20)
     wobble[30] = 4.0
-    assert simple_rules.three_sigma({"a": wobble, "b": np.full(40, 0.1)}) == [30]
+    series = {"a": wobble, "b": np.full(40, 0.1)}
+    assert simple_rules.beyond(simple_rules.three_sigma(series)) == [30]
 
 
 def test_three_sigma_steps_over_missing_values():
     wobble = np.tile([1.0, -1.0], 20)
     wobble[[12, 13]] = math.nan
     wobble[30] = 4.0
-    assert simple_rules.three_sigma({"a": wobble}) == [30]
+    assert simple_rules.beyond(simple_rules.three_sigma({"a": wobble})) == [30]
 
 
 def test_rivers_detectors_see_a_level_shift_and_not_a_level():
