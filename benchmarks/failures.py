@@ -49,6 +49,13 @@ SETTINGS: dict[str, Setting] = {
     "four-bits": Setting("mismatch", "gspo", ("sampler_bits=4",)),
     "entropy-bonus": Setting("entropy_explosion", "gigpo", ("entropy=0.03",)),
     "sharpened": Setting("entropy_collapse", "grpo", (SLOW, "temperature=0.6", "kl=0")),
+    "old-rollouts-sapo": Setting(
+        "staleness", "sapo", ("lr=3e-4", "sampler_lag=8", "old_log_probs=sampler")
+    ),
+    "stale-weights-fast": Setting("mismatch", "grpo", ("lr=3e-4", "sampler_lag=8")),
+    "three-bits": Setting("mismatch", "gspo", ("sampler_bits=3",)),
+    "entropy-bonus-high": Setting("entropy_explosion", "grpo", ("lr=3e-4", "entropy=0.1")),
+    "sharpened-more": Setting("entropy_collapse", "grpo", ("lr=3e-4", "temperature=0.5", "kl=0")),
     "pays-length": Setting("length", "grpo", ("proxy=60", "proxied=length")),
     "pays-brevity": Setting("format", "grpo", ("proxy=20", "proxied=brevity")),
     "pays-turns": Setting("reward_hacking", "gigpo", ("proxy=40", "proxied=turns")),
