@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from collapse_lab.cli.calibrating import CALIBRATION, CORPUS, load_calibration
 
 if TYPE_CHECKING:
-    from collapse_lab.scorecard import JudgedRun, Rule, Scores
+    from collapse_lab.scorecard import Interval, JudgedRun, Scores
 
-GROUPINGS = ("framework", "task", "algorithm", "failure")
+FACTS = ("framework", "task", "algorithm", "failure")
 CALIBRATED = ", calibrated"
 
 
@@ -23,12 +23,38 @@ CALIBRATED = ", calibrated"
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option(
     "--group-by",
-    type=click.Choice(GROUPINGS),
+    type=click.Choice(FACTS),
     help="Also score the runs of each framework, task, algorithm or kind of failure apart.",
+)
+@click.option(
+    "--leave-out",
+    type=click.Choice(FACTS),
+    help="Also score with limits that are calibrated without each framework, task, algorithm or "
+    "kind of failure in turn, on the runs left out.",
+)
+@click.option(
+    "--alpha",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.05,
+    show_default=True,
+    help="The alpha of those limits.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=2,
+    show_default=True,
+    help="Processes that judge runs.",
 )
 @CALIBRATION
 def score(
-    corpus: tuple[Path, ...], as_json: bool, group_by: str | None, calibration: Path | None
+    corpus: tuple[Path, ...],
+    as_json: bool,
+    group_by: str | None,
+    leave_out: str | None,
+    alpha: float,
+    jobs: int,
+    calibration: Path | None,
 ) -> None:
     """Scores the detectors over a corpus of finished runs: false alarms, recall, lead, chance.
 
@@ -39,69 +65,84 @@ def score(
     Exit code: 0, or 2 when there is no run to score.
     """
     from collapse_lab import scorecard
-    from collapse_lab.corpus import LeftOut, read_corpus
+    from collapse_lab.corpus import CorpusRun, LeftOut, read_corpus
+    from collapse_lab.scorecard import tables
 
     found = load_calibration(calibration)
-    limits = found.to_limits() if found else None
-    shipped: list[JudgedRun] = []
-    calibrated: list[JudgedRun] = []
-    left_out: list[LeftOut] = []
-    for run in read_corpus(corpus):
-        if isinstance(run, LeftOut):
-            left_out.append(run)
-            continue
-        shipped.append(scorecard.judge(run))
-        if limits:
-            calibrated.append(scorecard.judge(run, limits))
-    if not shipped:
+    apart: list[LeftOut] = []
+
+    def runs():
+        for run in read_corpus(corpus):
+            if isinstance(run, CorpusRun):
+                yield run
+            else:
+                apart.append(run)
+
+    judged = list(scorecard.judge_all(runs(), found.to_limits() if found else None, jobs))
+    if not judged:
         raise click.UsageError("there is no finished run in the corpus")
+    shipped = [first for first, _ in judged]
+    calibrated = [second for _, second in judged if second]
     used = {run.name for run in calibrated} & set(found.names if found else ())
-    rows = _rows(shipped, calibrated)
-    kinds = Counter(run.kind for run in shipped)
+    kinds = dict(Counter(run.kind for run in shipped).most_common())
+    groups = len({run.group for run in shipped})
+    rows = _rows(shipped, calibrated) | _references(shipped)
     parts = _parts(shipped, calibrated, group_by) if group_by else {}
+    late = scorecard.late_minus_now(shipped, scorecard.rules()[scorecard.ALARM])
     paired = _paired(shipped, calibrated) if calibrated else {}
+    ranked = scorecard.rank(shipped)
+    held = scorecard.held_out(shipped, leave_out, alpha) if leave_out else None
     if as_json:
         click.echo(
             json.dumps(
                 {
                     "runs": len(shipped),
-                    "groups": len({run.group for run in shipped}),
-                    "kinds": dict(kinds),
+                    "groups": groups,
+                    "kinds": kinds,
                     "detectors": {name: one.to_dict() for name, one in rows.items()},
                     "by": {
                         value: {name: one.to_dict() for name, one in part.items()}
                         for value, part in parts.items()
                     },
+                    "ranking": [one.to_dict() for one in ranked],
+                    "leave_out": held.to_dict() if held else None,
                     "calibrated_minus_shipped": paired,
+                    "alarms_10_late_minus_now": late,
                     "used_for_calibration": sorted(used),
-                    "left_out": {one.name: one.reason for one in left_out},
+                    "left_out": {one.name: one.reason for one in apart},
                 }
             )
         )
         return
-    named = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
-    groups = len({run.group for run in shipped})
-    click.echo(f"{len(shipped)} runs of {groups} groups: {named}.\n")
-    click.echo(_table(rows) + "\n\n" + _leads(rows))
-    for value, part in parts.items():
-        click.echo(f"\n### {group_by}: {value}\n\n" + _table(part))
-    for name, (low, high) in paired.items():
-        click.echo(
-            f"\nCalibrated minus shipped, {name.replace('_', ' ')}: {low:+.2f} to {high:+.2f} "
-            "(paired bootstrap over groups, 95 %)"
-        )
+    sections = [
+        tables.kinds(kinds, groups),
+        tables.operating_points(rows),
+        f"{tables.LEADS_ARE}\n\n{tables.leads(rows)}",
+        f"{tables.WORTH_IS}\n\n{tables.worth(rows)}",
+        f"{tables.RANKS_ARE}\n\n{tables.ranks(ranked)}",
+    ]
+    sections += [
+        f"### {group_by}: {value}\n\n{tables.operating_points(part)}"
+        for value, part in parts.items()
+    ]
+    if held:
+        sections.append(f"### Without each {leave_out}, alpha {alpha:g}\n\n{tables.held_out(held)}")
+    sections.append(
+        "Paired bootstrap over groups, 95 %:\n"
+        + tables.difference("Ten records late minus now", late)
+        + ("\n" + tables.difference("Calibrated minus shipped", paired) if paired else "")
+    )
     if used:
-        click.echo(
-            f"\n{len(used)} of these runs set the limits of the calibration: their silence is no "
+        sections.append(
+            f"{len(used)} of these runs set the limits of the calibration: their silence is no "
             "evidence for it."
         )
-    for one in left_out:
+    click.echo("\n\n".join(sections))
+    for one in apart:
         click.echo(f"left out: {one.name}: {one.reason}", err=True)
 
 
-def _rows(
-    shipped: list[JudgedRun], calibrated: list[JudgedRun], references: bool = True
-) -> dict[str, Scores]:
+def _rows(shipped: list[JudgedRun], calibrated: list[JudgedRun]) -> dict[str, Scores]:
     from collapse_lab import scorecard
 
     rows = {name: scorecard.scores(shipped, rule) for name, rule in scorecard.rules().items()}
@@ -111,116 +152,37 @@ def _rows(
             for name, rule in scorecard.rules(CALIBRATED).items()
             if not name.startswith("critical")  # hard failures have no limit to calibrate
         }
-    if references:
-        rows |= {
-            name: scorecard.scores(shipped, rule, deals=1)
-            for name, rule in scorecard.references().items()
-        }
     return rows
+
+
+def _references(shipped: list[JudgedRun]) -> dict[str, Scores]:
+    from collapse_lab import scorecard
+
+    return {
+        name: scorecard.scores(shipped, rule, deals=1)
+        for name, rule in scorecard.references().items()
+    }
 
 
 def _parts(
     shipped: list[JudgedRun], calibrated: list[JudgedRun], group_by: str
 ) -> dict[str, dict[str, Scores]]:
     """The scores of the runs that share a fact, healthy runs beside every kind of failure."""
-    from collapse_lab.scorecard import HEALTHY
+    from collapse_lab.scorecard import by_fact
 
-    def of(runs: list[JudgedRun], value: str) -> list[JudgedRun]:
-        return [
-            run
-            for run in runs
-            if run.facts[group_by] == value or (group_by == "failure" and run.kind in HEALTHY)
-        ]
-
-    values = dict.fromkeys(
-        run.facts[group_by] for run in shipped if group_by != "failure" or run.onset is not None
-    )
+    of = dict(by_fact(calibrated, group_by))
     return {
-        value: _rows(of(shipped, value), of(calibrated, value), references=False)
-        for value in sorted(values)
+        value: _rows(some, list(of.get(value, ()))) for value, some in by_fact(shipped, group_by)
     }
 
 
-def _paired(
-    shipped: list[JudgedRun], calibrated: list[JudgedRun]
-) -> dict[str, tuple[float, float]]:
+def _paired(shipped: list[JudgedRun], calibrated: list[JudgedRun]) -> dict[str, Interval]:
     from collapse_lab import scorecard
 
-    def alarms(runs: list[JudgedRun]) -> list[Any]:
-        rule: Rule = scorecard.rules()[scorecard.ALARM]
-        return [scorecard.scored(run, rule) for run in runs if scorecard.counts(run)]
-
+    rule = scorecard.rules()[scorecard.ALARM]
+    first, second = (
+        [scorecard.scored(run, rule) for run in runs if scorecard.counts(run)]
+        for runs in (calibrated, shipped)
+    )
     groups = [run.group for run in shipped if scorecard.counts(run)]
-    return scorecard.difference(alarms(calibrated), alarms(shipped), groups)
-
-
-def _table(rows: dict[str, Scores]) -> str:
-    from collapse_lab.scoring.markdown import percent, plain, share, table_of
-
-    header = [
-        "detector",
-        "healthy alarmed",
-        "over groups",
-        "truly below (95 %)",
-        "early",
-        "by chance",
-        "p",
-        "by onset + 10",
-        "by half lost",
-        "premature",
-        "alarms / 1,000",
-    ]
-    lines: list[list[str]] = []
-    for name, one in rows.items():
-        low, high = one.intervals["healthy_alarmed"]
-        lines.append(
-            [
-                name,
-                share(one.healthy_alarmed),
-                f"{percent(low)} to {percent(high)}" if low == low else "-",
-                percent(one.healthy_alarmed.upper()),
-                share(one.early),
-                percent(one.chance[0]),
-                plain(one.chance[1], 3),
-                share(one.late),
-                share(one.by_crossing),
-                share(one.premature),
-                plain(one.alarms_per_thousand),
-            ]
-        )
-    return table_of(header, lines)
-
-
-def _leads(rows: dict[str, Scores]) -> str:
-    """Leads in records before the onset; the curve says how often so much warning came."""
-    from collapse_lab.scoring import LEADS
-    from collapse_lab.scoring.markdown import percent, plain, table_of
-
-    header = [
-        "detector",
-        "median lead [quartiles]",
-        "mean, misses 0",
-        *(f"{lead:+d}" for lead in LEADS),
-        "compute saved",
-        "lost",
-        "precision at 10 %",
-        "at 30 %",
-    ]
-    lines: list[list[str]] = []
-    for name, one in rows.items():
-        low, middle, high = (plain(part) for part in one.lead)
-        lines.append(
-            [
-                name,
-                "-" if middle == "-" else f"{middle} [{low}, {high}]",
-                plain(one.expected_lead),
-                *(percent(one.lead_recall[lead].value) for lead in LEADS),
-                percent(one.saved),
-                percent(one.lost),
-                *(percent(one.precision(prevalence)) for prevalence in (0.1, 0.3)),
-            ]
-        )
-    return (
-        "Leads are records from the first alarm to the onset; +20 is the share of collapses that "
-        "were alarmed on at least 20 records before it, -10 by ten after.\n\n"
-    ) + table_of(header, lines)
+    return scorecard.difference(first, second, groups)

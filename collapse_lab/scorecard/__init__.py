@@ -18,6 +18,7 @@ from collapse_lab.scorecard.judged import (
     TIERS,
     JudgedRun,
     Rule,
+    by_fact,
     counts,
     judge,
     judge_all,
@@ -25,7 +26,7 @@ from collapse_lab.scorecard.judged import (
     rules,
     scored,
 )
-from collapse_lab.scorecard.left_out import Split, left_out
+from collapse_lab.scorecard.left_out import HeldOut, Split, held_out, left_out
 from collapse_lab.scorecard.ranks import RECORD_NUMBER, Ranked, rank
 
 __all__ = [
@@ -37,14 +38,17 @@ __all__ = [
     "PREVALENCES",
     "RECORD_NUMBER",
     "TIERS",
+    "HeldOut",
     "Interval",
     "JudgedRun",
     "Ranked",
     "Rule",
     "Scores",
     "Split",
+    "by_fact",
     "counts",
     "difference",
+    "held_out",
     "judge",
     "judge_all",
     "late_minus_now",

@@ -66,6 +66,10 @@ class JudgedRun:
             and not (tier.endswith(REWARD_ASIDE) and detector.endswith(RewardDrop.name))
         ]
 
+    def raised_by(self, detector: str) -> list[int]:
+        """Points at which one detector spoke, in whatever tier."""
+        return [point for point, _, name in self.raised if name == detector]
+
 
 def judge(run: CorpusRun, limits: Limits | None = None) -> JudgedRun:
     """Runs the detectors over a run as if it were live."""
@@ -144,3 +148,14 @@ def references() -> dict[str, Rule]:
         f"every {chance.PERIOD} records": blind(chance.periodic),
         f"{ALARM}, {LATE} records late": blind(lambda run: chance.delayed(run, LATE)),
     }
+
+
+def by_fact(runs: Sequence[JudgedRun], fact: str) -> Iterator[tuple[str, list[JudgedRun]]]:
+    """The runs of each value of a fact, healthy runs beside every kind of failure."""
+    failing = fact == "failure"
+    values = {run.facts[fact] for run in runs if not failing or run.onset is not None}
+    for value in sorted(values):
+        yield (
+            value,
+            [run for run in runs if run.facts[fact] == value or (failing and run.kind in HEALTHY)],
+        )

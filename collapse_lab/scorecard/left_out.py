@@ -9,14 +9,16 @@ unless it was trained anew for it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from collapse_lab.calibration import conformal
 from collapse_lab.calibration.conformal import CALIBRATED, Course, TooFewRuns
 from collapse_lab.calibration.saved import Calibration
 from collapse_lab.records import Severity
-from collapse_lab.scorecard.judged import JudgedRun
+from collapse_lab.scorecard.detector_scores import Scores, scores
+from collapse_lab.scorecard.judged import ALARM, JudgedRun
 from collapse_lab.scoring.resampling import leave_one_out
 
 
@@ -56,3 +58,51 @@ def _judged(run: JudgedRun, course: Course, limits: Calibration) -> JudgedRun:
     if first is not None:
         raised.append((first, "alarm", "+".join(limits.limits)))
     return replace(run, raised=sorted(raised, key=lambda one: one[0]))
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """Leave-one-out over one fact: the alarm tier on each value, and every detector on all of
+    them, each run judged once. A detector alone has all of alpha, and no hard failures beside it.
+    """
+
+    fact: str
+    alpha: float
+    splits: Sequence[Split]
+    by_value: Mapping[str, Scores]
+    together: Mapping[str, Scores]
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready; what is undefined is null."""
+        return {
+            "fact": self.fact,
+            "alpha": self.alpha,
+            "by": {
+                split.value: {
+                    "limits": dict(split.limits.limits) if split.limits else None,
+                    "runs_behind_limits": split.limits.runs if split.limits else None,
+                    "reason": split.reason,
+                    "scores": self.by_value[split.value].to_dict() if split.limits else None,
+                }
+                for split in self.splits
+            },
+            "together": {name: one.to_dict() for name, one in self.together.items()},
+        }
+
+
+def held_out(runs: Sequence[JudgedRun], fact: str, alpha: float) -> HeldOut:
+    """The scores of every detector with limits that do not know the runs they judge."""
+
+    def together(splits: Sequence[Split]) -> list[JudgedRun]:
+        return [run for split in splits for run in split.runs]
+
+    def alarms(run: JudgedRun) -> list[int]:
+        return run.alarms(ALARM)
+
+    splits = list(left_out(runs, fact, alpha))
+    rows = {f"{ALARM}, calibrated": scores(together(splits), alarms)}
+    for name in conformal.NAMES:
+        alone = together(list(left_out(runs, fact, alpha, (name,))))
+        rows[f"{name} alone"] = scores(alone, lambda run, name=name: run.raised_by(name))
+    by_value = {split.value: scores(split.runs, alarms) for split in splits if split.limits}
+    return HeldOut(fact, alpha, splits, by_value, rows)

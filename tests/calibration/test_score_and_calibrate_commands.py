@@ -75,7 +75,7 @@ def test_one_detector_alone_can_be_calibrated_with_fewer(corpus: Path, tmp_path:
 
 
 def test_score_prints_every_tier_shipped_and_calibrated(corpus: Path, calibration: Path) -> None:
-    result = collapse_lab("score", corpus, "--calibration", calibration)
+    result = collapse_lab("score", corpus, "--jobs", 1, "--calibration", calibration)
     assert result.exit_code == 0
     assert "23 runs of 2 groups: 21 healthy, 2 collapse." in result.stdout
     for row in ("critical", "alarm or above", "alarm or above, calibrated", "never", "always"):
@@ -87,7 +87,15 @@ def test_score_as_json_has_groups_and_the_paired_difference(
     corpus: Path, calibration: Path
 ) -> None:
     result = collapse_lab(
-        "score", corpus, "--json", "--group-by", "algorithm", "--calibration", calibration
+        "score",
+        corpus,
+        "--jobs",
+        1,
+        "--json",
+        "--group-by",
+        "algorithm",
+        "--calibration",
+        calibration,
     )
     found: dict[str, Any] = json.loads(result.stdout)
     assert found["kinds"] == {"collapse": 2, "healthy": 21}
@@ -104,14 +112,28 @@ def test_score_as_json_has_groups_and_the_paired_difference(
 
 
 def test_healthy_runs_stand_beside_every_kind_of_failure(corpus: Path) -> None:
-    result = collapse_lab("score", corpus, "--json", "--group-by", "failure")
+    result = collapse_lab("score", corpus, "--jobs", 1, "--json", "--group-by", "failure")
     part = json.loads(result.stdout)["by"]
     assert list(part) == ["collapse"]
     assert part["collapse"]["alarm or above"]["healthy_alarmed"]["of"] == HEALTHY
 
 
+def test_score_leaves_out_each_algorithm_in_turn(corpus: Path) -> None:
+    options = ["--leave-out", "algorithm", "--alpha", "0.2"]
+    text = collapse_lab("score", corpus, "--jobs", 1, *options).stdout
+    assert "### Without each algorithm, alpha 0.2" in text
+    found = json.loads(collapse_lab("score", corpus, "--jobs", 1, "--json", *options).stdout)
+    # eleven of grpo, ten of sapo: each is judged by the other's
+    behind = {name: one["runs_behind_limits"] for name, one in found["leave_out"]["by"].items()}
+    assert behind == {"grpo": 10, "sapo": 11}
+    together = found["leave_out"]["together"]["alarm or above, calibrated"]
+    assert together["healthy_alarmed"]["of"] == HEALTHY and together["early_recall"]["of"] == 2
+    assert {one["detector"] for one in found["ranking"]} >= {"e-detector", "record number"}
+    assert set(found["alarms_10_late_minus_now"]) >= {"early_recall", "recall_10_later"}
+
+
 def test_score_of_nothing_is_an_error(tmp_path: Path) -> None:
-    result = collapse_lab("score", tmp_path)
+    result = collapse_lab("score", tmp_path, "--jobs", 1)
     assert result.exit_code == 2
     assert "no finished run" in result.stderr
 

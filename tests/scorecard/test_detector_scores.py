@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,18 @@ import pytest
 from collapse_lab.corpus import CorpusRun
 from collapse_lab.labels import Label
 from collapse_lab.records import Record, Severity
-from collapse_lab.scorecard import ALARM, JudgedRun, difference, judge, references, scored, scores
+from collapse_lab.scorecard import (
+    ALARM,
+    JudgedRun,
+    by_fact,
+    difference,
+    judge,
+    judge_all,
+    late_minus_now,
+    references,
+    scored,
+    scores,
+)
 from collapse_lab.scoring import Share
 
 
@@ -115,3 +127,47 @@ def test_a_run_is_judged_record_by_record_and_its_label_becomes_points() -> None
     assert run.raised[0][1:] == ("critical", "non-finite")
     healthy = judge(CorpusRun("", records, Label("suspect_censored", 20, 30), {}, "g"))
     assert (healthy.onset, healthy.cross) == (None, None)
+
+
+def test_what_a_row_is_worth_is_json_too() -> None:
+    runs = [judged("healthy", FAMILIES), judged("healthy"), judged("collapse", FAMILIES, onset=60)]
+    raw = scores(runs, alarmed).to_dict()
+    assert raw["early_recall_rearmed"]["hits"] == raw["recall_10_later_rearmed"]["hits"] == 1
+    assert raw["prevalence"] == pytest.approx(1 / 3)
+    assert raw["precision"]["corpus"] == pytest.approx(0.5)
+    # ten runs, one of which collapses: nine of which half are alarmed on at a tenth of its cost
+    assert raw["net_benefit"]["0.1"]["0.1"] == pytest.approx(1 - 0.45)
+    # an alarm at 55 warns of 56 to 73; of the collapse's records 45 are before its horizon
+    assert raw["time_in_warning"] == pytest.approx(18 / 245)
+    json.dumps(raw, allow_nan=False)
+
+
+def test_a_score_that_hangs_on_one_group_moves_without_it() -> None:
+    runs = [judged("healthy", FAMILIES, group="a"), judged("healthy"), judged("healthy")]
+    assert scores(runs, alarmed).without_a_group["healthy_alarmed"] == (0, 1)
+
+
+def test_alarms_that_see_it_coming_get_worse_ten_records_late() -> None:
+    runs = [judged("collapse", FAMILIES, onset=60, group=str(i)) for i in range(4)]
+    found = late_minus_now(runs, alarmed)
+    assert found["early_recall"] == (-1, -1)
+    assert found["recall_10_later"] == (0, 0)  # 65 is still within ten of 60
+
+
+def test_runs_are_judged_in_order_however_many_processes_do_it() -> None:
+    records = [Record(i, values={"optim/grad_norm": math.nan}) for i in range(3)]
+    runs = [CorpusRun(str(i), records, Label("healthy"), {}, "g") for i in range(12)]
+    alone, two = (list(judge_all(iter(runs), None, jobs)) for jobs in (1, 2))
+    assert [run.name for run, _ in two] == [str(i) for i in range(12)]
+    assert [run.raised for run, _ in two] == [run.raised for run, _ in alone]
+    assert all(len(trace) == 3 for run, _ in two for trace in run.traces.values())
+    assert all(calibrated is None for _, calibrated in two)
+
+
+def test_healthy_runs_stand_beside_every_failure_and_by_no_other_fact() -> None:
+    runs = [
+        replace(judged("healthy"), facts={"failure": "healthy", "task": "a"}),
+        replace(judged("collapse", onset=60), facts={"failure": "lag", "task": "b"}),
+    ]
+    assert {value: len(some) for value, some in by_fact(runs, "failure")} == {"lag": 2}
+    assert {value: len(some) for value, some in by_fact(runs, "task")} == {"a": 1, "b": 1}

@@ -1,0 +1,57 @@
+"""The tables of scores, read as Markdown."""
+
+from __future__ import annotations
+
+from collapse_lab.records import Severity
+from collapse_lab.scorecard import JudgedRun, held_out, rank, rules, scores, tables
+
+
+def judged(kind: str, point: int | None, onset: int | None = None) -> JudgedRun:
+    raised: list[tuple[int, Severity, str]] = [(point, "alarm", "x")] if point is not None else []
+    return JudgedRun("", kind, "g", {"task": "t"}, range(100), onset, onset, raised)
+
+
+RUNS = [
+    judged("healthy", None),
+    judged("healthy", 49),
+    judged("collapse", 50, onset=60),
+    judged("collapse", None, onset=60),
+]
+
+
+def cells(table: str, name: str) -> dict[str, str]:
+    """Column -> cell of the row of that name."""
+    header, _, *lines = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()
+    ]
+    return dict(zip(header, next(line for line in lines if line[0] == name), strict=True))
+
+
+def test_a_row_says_what_its_alarms_are_worth() -> None:
+    rows = {name: scores(RUNS, rule, deals=1) for name, rule in rules().items()}
+    tier = cells(tables.worth(rows), "alarm or above")
+    assert tier["re-armed"].startswith("1/2, 50 %")
+    assert tier["precision here (50 %)"] == "50 %"
+    assert tier["at 10 %"] == "10 %"
+    assert tier["compute saved"] == "24 %"  # 49 of hundred left, in one of two
+    assert tier["benefit at 0.1"] == "0.05"  # 0.5 - 0.1 * 0.5 * 9
+    assert cells(tables.worth(rows), "critical")["benefit at 1"] == "0.00"
+    assert cells(tables.leads(rows), "alarm or above")["+10"] == "50 %"
+    assert cells(tables.operating_points(rows), "alarm or above")["early"].startswith("1/2, 50 %")
+
+
+def test_where_there_is_nothing_to_say_there_is_a_dash() -> None:
+    rows = {name: scores(RUNS[:2], rule, deals=1) for name, rule in rules().items()}
+    assert cells(tables.worth(rows), "critical")["re-armed"] == "-"
+    assert cells(tables.ranks(rank(RUNS[:2], (5,))), "record number")["AUPRC"] == "-"
+
+
+def test_a_value_that_cannot_be_left_out_says_so() -> None:
+    row = cells(tables.held_out(held_out(RUNS, "task", 0.05)), "t")
+    assert row["limits of"] == "too few runs"
+
+
+def test_paired_intervals_are_read_as_a_sentence() -> None:
+    assert tables.difference("Late minus now", {"early_recall": (-0.5, 0.0)}) == (
+        "Late minus now, early recall: -0.50 to +0.00"
+    )
