@@ -1,6 +1,7 @@
 """One signal's panel as a plotly figure, a plain dict. Pure: the numbers come in, JSON goes out.
 
-Traces stand in a fixed order, so that a live page can extend them: RAW, SMOOTH, then the marks.
+Traces of a growing panel stand in a fixed order, so that a live page can extend them: RAW, SMOOTH,
+then the marks. Others have no empty ones, which take a browser as long as full ones.
 """
 
 from __future__ import annotations
@@ -83,9 +84,10 @@ def panel(
         "y": listed(smooth_y) if growing else packed(smooth_y),
         "line": {"color": colours.line, "width": 1.8},
     }
+    marks = [mark for mark in _marks(curve, colours) if growing or mark["y"]]
     span = _extended(curve.span, evidence)
     return {
-        "data": [raw, smooth, *_marks(curve, colours)],
+        "data": [raw, *([smooth] if smoothed or growing else []), *marks],
         "layout": layout(
             theme,
             height=HEIGHT,

@@ -234,6 +234,12 @@ def callbacks(app: App, desk: Desk) -> None:
         Input("signals-charts", "data"),
     )
     app.clientside_callback(
+        ClientsideFunction("signals", "rest"),
+        Output("signals", "lang"),
+        Input("signals-cursor", "data"),
+        prevent_initial_call=True,
+    )
+    app.clientside_callback(
         ClientsideFunction("signals", "zoom"),
         Output(control("from"), "value"),
         Output(control("to"), "value"),

@@ -104,7 +104,24 @@
     window.dispatchEvent(new CustomEvent("_dashprivate_pushstate"));
     window.scrollTo(0, 0);
   }
-  window.collapseLab = { go, setLater, shown: 0 };
+  window.collapseLab = { go, setLater, readyPlotly, shown: 0 };
+
+  // plotly is the largest script. Where panels will be drawn it is fetched from the start, and it
+  // runs while the server works on the first ones: Dash's graphs, which wait for a promise in its
+  // place, would begin with both when they are there. Elsewhere it is fetched when nothing else is.
+  const PLOTLY = "/_dash-component-suites/plotly/package_data/plotly.min.js";
+  const drawn = location.pathname.startsWith("/run/") && !/tab=(evidence|report)/.test(location.search);
+  const early = document.createElement("link");
+  Object.assign(early, { rel: drawn ? "preload" : "prefetch", as: "script", href: PLOTLY });
+  document.head.append(early);
+  function readyPlotly() {
+    if (window.Plotly) return;
+    window.Plotly = new Promise((done, failed) => {
+      const script = document.createElement("script");
+      Object.assign(script, { src: PLOTLY, onload: () => done(window.Plotly), onerror: failed });
+      document.body.append(script);
+    });
+  }
 
   // The pulse: one small question a second; only what has changed reaches Dash. A hidden tab asks
   // for news alone.

@@ -2,6 +2,7 @@
 (function () {
   "use strict";
   const ns = (window.dash_clientside = window.dash_clientside || {});
+  const AT_FIRST = 3;  // panels: the first row is on screen before the others are asked for
   let observer = null, drawn = new Set(), near = new Set(), asked = null, serial = 0;
 
   const live = () => {
@@ -14,11 +15,13 @@
     asked = setTimeout(() => {
       // panels of a growing run stand at one cursor, so they are drawn together
       const fresh = [...near].filter((name) => !drawn.has(name));
-      const wanted = fresh.length && live() ? [...near] : fresh;
+      const together = live() ? [...near] : drawn.size ? fresh : fresh.slice(0, AT_FIRST);
+      const wanted = fresh.length ? together : [];
       if (!wanted.length) return;
       wanted.forEach((name) => drawn.add(name));
       window.collapseLab.setLater(
         "signals-wanted", { data: { signals: wanted, near: [...near], serial: ++serial } });
+      setTimeout(window.collapseLab.readyPlotly, 30);  // behind the question to the server
     }, 30);
   }
 
@@ -59,6 +62,13 @@
         ask();
       }, { rootMargin: "250px 0px" });
       document.querySelectorAll(".panel").forEach((panel) => observer.observe(panel));
+      return ns.no_update;
+    },
+    // the first row has come: the others are asked for once it is on screen
+    rest: function () {
+      if (!document.getElementById("signals")) return ns.no_update;
+      if (document.querySelector(".panel .main-svg")) requestAnimationFrame(ask);
+      else setTimeout(ns.signals.rest, 30);
       return ns.no_update;
     },
     zoom: function (relayouts) {

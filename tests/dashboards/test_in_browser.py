@@ -79,6 +79,24 @@ def test_a_zoom_survives_a_reload_and_going_back(page: Any, app: str) -> None:
     page.wait_for_selector(FILLED)
 
 
+def test_the_first_row_is_asked_for_alone_and_plotly_is_loaded_once(page: Any, app: str) -> None:
+    asked: list[list[str]] = []
+    scripts: list[str] = []
+
+    def note(request: Any) -> None:
+        if "plotly.min.js" in request.url:
+            scripts.append(request.url)
+        given = (request.post_data_json or {}).get("inputs", []) if request.post_data else []
+        asked.extend(part["value"]["signals"] for part in given if part["id"] == "signals-wanted")
+
+    page.on("request", note)
+    page.goto(f"{app}/run/healthy")
+    page.wait_for_selector(FILLED)
+    expect(page.locator("[data-signal='kl/ref'] .trace")).to_have_count(1)
+    assert [len(signals) for signals in asked[:1]] == [3] and len(asked[1]) > 3
+    assert len(scripts) == 1
+
+
 def test_the_detectors_charts_are_shown_on_demand_and_follow_the_workbench(
     page: Any, app: str
 ) -> None:
