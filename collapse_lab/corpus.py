@@ -19,8 +19,9 @@ from collapse_lab.records import Record, runs_of
 from collapse_lab.store import RUN, read_meta
 
 UNKNOWN = "unknown"
-FACTS = ("framework", "task", "algorithm", "failure")
-"""What runs can be told apart by: `failure` is what was set up to go wrong, else the label."""
+FACTS = ("framework", "task", "algorithm", "failure", "setting")
+"""What runs can be told apart by: `failure` is what was set up to go wrong, else the label;
+`setting` how that was done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,7 @@ def _read(path: Path, name: str, folder: str) -> Iterator[CorpusRun | LeftOut]:
             "task": str(stated.get("task") or UNKNOWN),
             "algorithm": str(stated.get("algorithm") or UNKNOWN),
             "failure": str(meta.get("failure") or label.kind),
+            "setting": str(meta.get("setting") or UNKNOWN),
         }
         known = UNKNOWN not in (facts["task"], facts["algorithm"])
         yield CorpusRun(

@@ -30,7 +30,8 @@ def corpus(*roots: Path) -> tuple[dict[str, CorpusRun], dict[str, str]]:
 
 def test_a_run_folder_tells_its_task_algorithm_and_failure(tmp_path: Path) -> None:
     config = {"task": "sokoban", "algorithm": "grpo"}
-    meta = {"framework": "collapse-lab", "config": config, "failure": "stale sampler"}
+    meta = {"framework": "collapse-lab", "config": config}
+    meta |= {"failure": "stale sampler", "setting": "lag"}
     keep(tmp_path / "a", meta, [0.5] * 30)
     runs, left_out = corpus(tmp_path)
     assert left_out == {}
@@ -39,6 +40,7 @@ def test_a_run_folder_tells_its_task_algorithm_and_failure(tmp_path: Path) -> No
         "task": "sokoban",
         "algorithm": "grpo",
         "failure": "stale sampler",
+        "setting": "lag",
     }
     assert runs["a"].group == "collapse-lab/sokoban/grpo"
     assert len(runs["a"].records) == 30

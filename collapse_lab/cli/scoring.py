@@ -14,7 +14,7 @@ from collapse_lab.cli.calibrating import CALIBRATION, CORPUS, load_calibration
 if TYPE_CHECKING:
     from collapse_lab.scorecard import Interval, JudgedRun, Scores
 
-FACTS = ("framework", "task", "algorithm", "failure")
+FACTS = ("framework", "task", "algorithm", "failure", "setting")
 CALIBRATED = ", calibrated"
 
 
@@ -24,13 +24,13 @@ CALIBRATED = ", calibrated"
 @click.option(
     "--group-by",
     type=click.Choice(FACTS),
-    help="Also score the runs of each framework, task, algorithm or kind of failure apart.",
+    help="Also score the runs of each value of this fact apart.",
 )
 @click.option(
     "--leave-out",
     type=click.Choice(FACTS),
-    help="Also score with limits that are calibrated without each framework, task, algorithm or "
-    "kind of failure in turn, on the runs left out.",
+    help="Also score with limits that are calibrated without each value of this fact in turn, on "
+    "the runs left out.",
 )
 @click.option(
     "--alpha",
@@ -61,6 +61,9 @@ def score(
     CORPUS is a folder of run folders or of logs that `replay` reads, at any depth. What became of
     a run is what its run.json says under `label` (as `label --json` prints it), else what the
     label rule of `collapse-lab label` says. Every run is judged as if it were live.
+
+    Facts are what run.json says: the framework, task and algorithm under `config`, the `failure`
+    that was set up (else the label), and by which `setting`.
 
     Exit code: 0, or 2 when there is no run to score.
     """

@@ -40,9 +40,14 @@ class Split:
 def left_out(
     runs: Sequence[JudgedRun], fact: str, alpha: float, detectors: Sequence[str] = CALIBRATED
 ) -> Iterator[Split]:
-    """One split for each value of the fact, in the order in which they occur. Runs need traces."""
+    """One split for each value of the fact, in the order in which they occur. Runs need traces.
+
+    A kind of failure by which no run collapsed is none, and not left out.
+    """
     courses = [Course.of(run.name, run.group, run.traces) for run in runs]
     for value, rest, held in leave_one_out([run.facts[fact] for run in runs]):
+        if fact == "failure" and all(runs[i].onset is None for i in held):
+            continue
         healthy = [courses[i] for i in rest if runs[i].kind in conformal.HEALTHY]
         try:
             limits = conformal.calibrate(healthy, alpha, detectors)

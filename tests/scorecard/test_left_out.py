@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -73,6 +74,19 @@ def test_too_few_other_runs_are_said_and_judge_nothing() -> None:
     assert quiet.limits is None and "5 healthy runs are too few" in quiet.reason
     assert not quiet.runs
     assert len(loud.runs) == 5
+
+
+def test_a_kind_of_failure_by_which_no_run_collapsed_is_none() -> None:
+    runs = [
+        replace(run, facts={"failure": failure})
+        for run, failure in [
+            *((run, "healthy") for run in corpus()),
+            (judged("quiet", 1, "collapse", onset=20), "lag"),
+            (judged("quiet", 1), "lag"),
+        ]
+    ]
+    (lag,) = left_out(runs, "failure", alpha=0.05)
+    assert (lag.value, len(lag.runs)) == ("lag", 2)
 
 
 def test_each_run_is_judged_once_and_a_detector_alone_has_all_of_alpha() -> None:
