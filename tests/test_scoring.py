@@ -235,6 +235,8 @@ def test_chance_recall_is_the_share_of_runs_that_alarm_in_the_window():
     assert as_well == pytest.approx(0.5, abs=0.04)
     silent = [collapsed(40), healthy()]
     assert chance.by_chance(silent, lambda r: scoring.early_recall(r).value, 10) == (0, 1)
+    nobody = chance.by_chance([healthy()], lambda r: scoring.early_recall(r).value, 10)
+    assert all(math.isnan(part) for part in nobody)
 
 
 def test_leave_one_out_never_lets_a_kind_straddle():

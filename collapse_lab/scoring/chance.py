@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
@@ -59,8 +60,11 @@ def by_chance(
 ) -> tuple[float, float]:
     """Mean of a measure over dealt alarms, and the chance that those do as well as the real ones.
 
-    The chance is a permutation p-value, never below 1 / (deals + 1).
+    The chance is a permutation p-value, never below 1 / (deals + 1). NaN where the measure is.
     """
+    real = measure(runs)
+    if math.isnan(real):
+        return math.nan, math.nan
     found = np.array([measure(blind) for blind in dealt(runs, deals, seed)])
-    as_well = np.count_nonzero(found >= measure(runs))
+    as_well = np.count_nonzero(found >= real)
     return float(found.mean()), (1 + as_well) / (1 + deals)

@@ -29,4 +29,4 @@ def share(part: Share) -> str:
 
 def plain(value: float, digits: int = 1) -> str:
     """A number with at most so many digits after the point; a dash for NaN."""
-    return "-" if math.isnan(value) else f"{value:,.{digits}f}".removesuffix(".0")
+    return "-" if math.isnan(value) else f"{value:z,.{digits}f}".removesuffix(".0")

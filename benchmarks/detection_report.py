@@ -1,0 +1,127 @@
+"""Writes the measured half of docs/detection.md from a corpus of finished runs.
+
+    python -m benchmarks.detection_report data/arena data/arena-rates --write
+
+Judges every run as if it were live, in two processes, and prints the tables. `--write` puts them
+between the marks of docs/detection.md, and draws docs/images/lead-recall.svg and the gallery of
+failures beside them; what stands outside the marks is written by hand. With COLLAPSE_LAB_REALLOGS
+set, the real logs are judged too; without, their table stays as it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import (
+    detection_curves,
+    detection_gallery,
+    detection_tables,
+    judge,
+    real_logs,
+    tables,
+)
+from benchmarks.cache import ROOT
+from benchmarks.corpus import load
+from benchmarks.detection_tables import Judged
+from collapse_lab.corpus import CorpusRun, LeftOut, read_corpus
+from collapse_lab.scorecard import judge_all
+
+PAGE = ROOT / "docs" / "detection.md"
+PROCESSES = 2
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Detectors on a corpus of runs.")
+    parser.add_argument("roots", nargs="+", type=Path, help="folders of runs")
+    parser.add_argument("--write", action="store_true", help="write docs/detection.md")
+    options = parser.parse_args()
+    corpus = judge_corpus(options.roots)
+    blocks = detection_tables.blocks(corpus.judged)
+    blocks["corpus"] = detection_tables.corpus(corpus.judged, corpus.left_out, origin(corpus))
+    drawings = detection_gallery.galleries(corpus.judged)
+    blocks["gallery"] = detection_gallery.text(drawings)
+    if os.environ.get("COLLAPSE_LAB_REALLOGS"):
+        blocks["real-logs"] = on_real_logs()
+    if not options.write:
+        print("\n\n".join(f"## {name}\n\n{text}" for name, text in blocks.items()))
+        return
+    images = PAGE.parent / "images"
+    for drawing in drawings:
+        (images / drawing.file).write_text(drawing.svg)
+    (images / detection_curves.FILE).write_text(detection_curves.draw(corpus.judged))
+    PAGE.write_text(fill(PAGE.read_text(), blocks))
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """Every run of the roots, judged, with the seconds that reading and judging took, by the clock
+    and of the processors."""
+
+    roots: list[str]
+    judged: list[Judged]
+    left_out: list[LeftOut]
+    seconds: float
+    processor_seconds: float
+
+
+def judge_corpus(roots: list[Path]) -> Corpus:
+    """Reads and judges; the runs are kept, to be drawn."""
+    runs: list[CorpusRun] = []
+    left_out: list[LeftOut] = []
+
+    def read():
+        for run in read_corpus(roots):
+            if isinstance(run, LeftOut):
+                left_out.append(run)
+                continue
+            runs.append(run)
+            yield run
+
+    started, before = time.monotonic(), os.times()
+    found = [run for run, _ in judge_all(read(), jobs=PROCESSES)]
+    seconds, after = time.monotonic() - started, os.times()
+    processor_seconds = sum(after[:4]) - sum(before[:4])
+    judged = [Judged(run, one) for run, one in zip(runs, found, strict=True)]
+    return Corpus([str(root) for root in roots], judged, left_out, seconds, processor_seconds)
+
+
+def origin(corpus: Corpus) -> str:
+    """How the page came about, and what that cost."""
+    records = sum(len(one.found.steps) for one in corpus.judged)
+    return (
+        f"Written by `python -m benchmarks.detection_report {' '.join(corpus.roots)} --write` on "
+        f"{time.strftime('%Y-%m-%d')}. Reading {records:,} records and judging them, with the "
+        f"shipped limits and once more with limits out of reach, took {corpus.seconds:.0f} s in "
+        f"{PROCESSES} processes on two cores that others used too, "
+        f"{corpus.processor_seconds:.0f} s of processor time."
+    )
+
+
+def on_real_logs() -> str:
+    """The short table of benchmarks/real_logs.py, our own rows."""
+    logs = [log for log in load(PROCESSES) if not log.problem]
+    judgements = real_logs.judge_all(logs, with_peers=False)
+    table = tables.short(judge.OURS, logs, judgements)
+    return table.replace("(docs/real-logs.md)", "(real-logs.md)")
+
+
+def fill(page: str, blocks: Mapping[str, str]) -> str:
+    """The page with each block between its marks."""
+    for name, text in blocks.items():
+        begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+        parts = re.split(f"{begin}.*?{end}", page, flags=re.S)
+        if len(parts) != 2:
+            sys.exit(f"docs/detection.md must have {begin} ... {end} once")
+        page = f"{begin}\n\n{text}\n\n{end}".join(parts)
+    return page
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,174 @@
+"""The tables of docs/detection.md: pure functions from judged runs to Markdown."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from collapse_lab import scoring
+from collapse_lab.corpus import FACTS, UNKNOWN, CorpusRun, LeftOut
+from collapse_lab.detectors.frontend import WARMUP_STEPS
+from collapse_lab.scorecard import (
+    ALARM,
+    LATE,
+    RECORD_NUMBER,
+    TIERS,
+    JudgedRun,
+    Ranked,
+    Scores,
+    counts,
+    held_out,
+    late_minus_now,
+    rank,
+    references,
+    rules,
+    scored,
+    scores,
+    tables,
+)
+from collapse_lab.scoring import Share
+from collapse_lab.scoring.markdown import share, table_of
+
+ALPHA = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A run, and what the shipped detectors said of it."""
+
+    run: CorpusRun
+    found: JudgedRun
+
+
+def blocks(judged: Sequence[Judged]) -> dict[str, str]:
+    """Name of a mark in the page -> what stands there."""
+    runs = [one.found for one in judged]
+    rows = {name: scores(runs, rule) for name, rule in rules().items()}
+    chance = {name: scores(runs, rule, deals=1) for name, rule in references().items()}
+    ranked = rank(runs)
+    telling = [fact for fact in FACTS if len({run.facts[fact] for run in runs}) > 1]
+    return {
+        "operating-points": operating_points(rows, chance, runs),
+        "by-fact": "\n\n".join(by_fact(runs, fact) for fact in telling),
+        "leave-one-out": "\n\n".join(
+            tables.held_out(held_out(runs, fact, ALPHA)) for fact in telling if fact != "setting"
+        ),
+        "ranks": f"{tables.ranks(ranked)}\n\n{tables.RANKS_ARE}",
+        "cannot": cannot(runs, rows, ranked),
+    }
+
+
+def corpus(judged: Sequence[Judged], left_out: Sequence[LeftOut], origin: str) -> str:
+    """What was judged, and what could not be."""
+    runs = [one.found for one in judged]
+    kinds = Counter(run.kind for run in runs).most_common()
+    lines = [
+        [framework, task, str(len(some)), *(str(_count(some, kind) or "") for kind, _ in kinds)]
+        for (framework, task), some in _by(runs, "framework", "task")
+    ]
+    header = ["framework", "task", "runs", *(kind for kind, _ in kinds)]
+    groups = len({run.group for run in runs})
+    parts = [f"{origin} {tables.kinds(dict(kinds), groups)}", table_of(header, lines)]
+    if left_out:
+        parts.append("\n".join(f"- left out: `{one.name}`: {one.reason}" for one in left_out))
+    return "\n\n".join(parts)
+
+
+def operating_points(
+    rows: Mapping[str, Scores], chance: Mapping[str, Scores], runs: Sequence[JudgedRun]
+) -> str:
+    """Each tier and the rows that know nothing: alarms, leads, worth, and ten records late."""
+    late = late_minus_now(runs, rules()[ALARM])
+    return "\n\n".join(
+        (
+            tables.operating_points({**rows, **chance}),
+            f"{tables.LEADS_ARE}\n\n{tables.leads(rows)}",
+            f"{tables.WORTH_IS}\n\n{tables.worth({**rows, **chance})}",
+            "The alarm tier ten records late minus now (paired bootstrap over groups, 95 %): "
+            + ", ".join(
+                f"{name.replace('_', ' ')} {low:+.2f} to {high:+.2f}"
+                for name, (low, high) in late.items()
+            )
+            + ".",
+        )
+    )
+
+
+def by_fact(runs: Sequence[JudgedRun], fact: str) -> str:
+    """A line a value of the fact, three counts a tier."""
+    lines: list[list[str]] = []
+    for (value,), some in _by(runs, fact):
+        line = [value, str(len(some))]
+        for rule in rules().values():
+            found = [scored(run, rule) for run in some if counts(run)]
+            parts = (
+                scoring.healthy_false_alarm(found),
+                scoring.early_recall(found),
+                scoring.late_recall(found, LATE),
+            )
+            line.append(", ".join(_hits(part) for part in parts))
+        lines.append(line)
+    return table_of([fact, "runs", *TIERS], lines, numbers=False)
+
+
+def cannot(runs: Sequence[JudgedRun], rows: Mapping[str, Scores], ranked: Iterable[Ranked]) -> str:
+    """The limits of the alarm tier in numbers."""
+    tier = rows[ALARM]
+    collapsed = [run for run in runs if run.onset is not None]
+    blind = sum(_unjudged(run) for run in collapsed)
+    silent = Share(sum(not run.alarms(ALARM) for run in collapsed), len(collapsed))
+    never_late = [
+        f"{value} ({len(some)})"
+        for (value,), some in _by(collapsed, "failure")
+        if not scoring.late_recall([scored(run, rules()[ALARM]) for run in some], LATE).hits
+    ]
+    soon = [one for one in ranked if one.horizon == 10 and one.detector != RECORD_NUMBER]
+    best = max(soon, key=lambda one: one.roc_at_same_record, default=None)
+    lines = [
+        f"- Of {len(collapsed)} collapses the alarm tier foresees {share(tier.early)}; by "
+        f"{LATE} records after the onset it has alarmed on {share(tier.late)}, and never on "
+        f"{share(silent)}. Without the detector that waits for the reward it foresees "
+        f"{share(rows[f'{ALARM}, reward aside'].early)}.",
+        f"- {blind} of the {len(collapsed)} onsets come in the first {WARMUP_STEPS} steps, while "
+        "no signal is judged yet: these cannot be foreseen by anything that learns the run's "
+        "course from the run.",
+        f"- It alarms on {share(tier.healthy_alarmed)} of the healthy runs, dips that recover "
+        f"({share(tier.dips_alarmed)}) included; with 95 % confidence the true share is below "
+        f"{100 * tier.healthy_alarmed.upper():.0f} %. Of runs that never learned, "
+        f"{share(tier.never_learned_alarmed)}.",
+    ]
+    if never_late:
+        lines.append(
+            f"- Failures of which it caught none by {LATE} records after the onset (collapses): "
+            f"{', '.join(never_late)}."
+        )
+    if best:
+        lines.append(
+            f"- Of the scores, that of {best.detector} ranks the ten records before an onset best "
+            f"among others as far into their runs: AUROC {best.roc_at_same_record:.2f} "
+            "[{:.2f}, {:.2f}], where a coin has 0.5.".format(*best.roc_at_same_record_interval)
+        )
+    return "\n".join(lines)
+
+
+def _unjudged(run: JudgedRun) -> bool:
+    return run.onset is not None and run.steps[run.onset] - run.steps[0] < WARMUP_STEPS
+
+
+def _by(runs: Iterable[JudgedRun], *facts: str) -> list[tuple[tuple[str, ...], list[JudgedRun]]]:
+    """Values of the facts, and the runs that have them, in the order of the values."""
+    found: dict[tuple[str, ...], list[JudgedRun]] = {}
+    for run in runs:
+        values = (run.facts[fact] for fact in facts)
+        key = tuple("not stated" if value == UNKNOWN else value for value in values)
+        found.setdefault(key, []).append(run)
+    return sorted(found.items())
+
+
+def _count(runs: Iterable[JudgedRun], kind: str) -> int:
+    return sum(run.kind == kind for run in runs)
+
+
+def _hits(part: Share) -> str:
+    return f"{part.hits}/{part.of}" if part.of else "-"

@@ -1,0 +1,147 @@
+"""The measured half of docs/detection.md, from runs whose scores are worked out by hand."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from benchmarks import detection_curves, detection_gallery, detection_report, detection_tables
+from benchmarks.detection_tables import Judged
+from collapse_lab.calibration.conformal import NAMES
+from collapse_lab.corpus import CorpusRun
+from collapse_lab.labels import Kind, Label
+from collapse_lab.records import Record, Severity
+from collapse_lab.scorecard import JudgedRun
+
+LENGTH = 100
+
+
+def judged(
+    kind: Kind,
+    *alarms: int,
+    onset: int | None = None,
+    name: str = "run",
+    algorithm: str = "grpo",
+    failure: str = "",
+    detector: str = "reward-drop",
+) -> Judged:
+    """A run of hundred records that an alarm or two were raised on."""
+    records = [Record(step, values={"reward/mean": 1.0 + step % 3}) for step in range(LENGTH)]
+    facts = {
+        "framework": "trl",
+        "task": "sort",
+        "algorithm": algorithm,
+        "failure": failure or kind,
+        "setting": "unknown",
+    }
+    cross = None if onset is None else onset + 4
+    raised: list[tuple[int, Severity, str]] = [(point, "alarm", detector) for point in alarms]
+    traces = {detector: np.linspace(0, 2, LENGTH) for detector in NAMES}
+    run = CorpusRun(name, records, Label(kind, onset, cross), facts, algorithm)
+    return Judged(
+        run,
+        JudgedRun(name, kind, algorithm, facts, range(LENGTH), onset, cross, raised, traces),
+    )
+
+
+def corpus() -> list[Judged]:
+    return [
+        judged("healthy"),
+        judged("healthy_with_dip", 30, name="dip"),
+        judged("collapse", 55, onset=60, name="foreseen", failure="lag"),
+        judged("collapse", 70, onset=60, name="ten late", failure="lag"),
+        judged("collapse", 71, onset=60, name="too late", failure="lag"),
+        judged("collapse", 20, onset=60, name="premature", algorithm="sapo", failure="format"),
+        judged("collapse", onset=15, name="never", algorithm="sapo", failure="format"),
+        judged("suspect_censored", 50, name="cut short"),
+    ]
+
+
+def test_each_block_stands_between_its_marks_and_the_rest_is_left_alone() -> None:
+    page = "by hand\n<!-- a:begin -->\nold\n<!-- a:end -->\nand\n<!-- b:begin -->\n<!-- b:end -->\n"
+    once = detection_report.fill(page, {"a": "new", "b": r"1 \1 {}"})
+    assert once == (
+        "by hand\n<!-- a:begin -->\n\nnew\n\n<!-- a:end -->\nand\n"
+        "<!-- b:begin -->\n\n1 \\1 {}\n\n<!-- b:end -->\n"
+    )
+    assert detection_report.fill(once, {"a": "new"}) == once
+
+
+def test_a_page_without_its_marks_is_not_written() -> None:
+    with pytest.raises(SystemExit, match="once"):
+        detection_report.fill("<!-- a:begin -->", {"a": "new"})
+
+
+def test_the_page_has_a_place_for_every_block() -> None:
+    page = detection_report.PAGE.read_text()
+    blocks = {*detection_tables.blocks(corpus()), "corpus", "gallery", "real-logs"}
+    for name in blocks:
+        assert page.count(f"<!-- {name}:begin -->") == page.count(f"<!-- {name}:end -->") == 1
+
+
+def test_a_value_of_a_fact_has_three_counts_a_tier() -> None:
+    lines = detection_tables.by_fact([one.found for one in corpus()], "algorithm").splitlines()
+    cells = {line.split("|")[1].strip(): line for line in lines}
+    # healthy runs alarmed on, foreseen, by ten records after the onset
+    assert "| 6 | 0/2, 0/3, 0/3 | 1/2, 1/3, 2/3 |" in cells["grpo"]
+    assert "| 2 | -, 0/2, 0/2 | -, 0/2, 0/2 |" in cells["sapo"]
+
+
+def test_what_cannot_be_done_is_said_in_numbers() -> None:
+    text = detection_tables.blocks(corpus())["cannot"]
+    assert "Of 5 collapses the alarm tier foresees 1/5, 20 %" in text
+    assert "alarmed on 2/5" in text and "never on 1/5" in text
+    assert "- 1 of the 5 onsets come in the first 20 steps" in text
+    assert "caught none by 10 records after the onset (collapses): format (2)." in text
+    assert "1/2, 50 % [9, 91] of the healthy runs, dips that recover (1/1" in text
+
+
+def test_the_gallery_shows_what_was_missed_and_every_false_alarm() -> None:
+    missed, false = detection_gallery.galleries(corpus())
+    assert (missed.shown, missed.of) == (3, 3) and (false.shown, false.of) == (1, 1)
+    for name in ("too late", "premature", "never"):
+        assert f">{name}<" in missed.svg
+    for name in ("foreseen", "ten late", "cut short"):
+        assert f">{name}<" not in missed.svg
+    assert ">dip<" in false.svg
+    assert "Collapses missed by the alarm tier: 3.\n" in detection_gallery.text([missed])
+
+
+def test_a_cell_says_how_the_alarm_missed() -> None:
+    captions = {one.found.name: detection_gallery.caption(one) for one in corpus()}
+    assert captions["too late"] == "lag; reward-drop 11 late"
+    assert captions["premature"] == "format; reward-drop 40 before"
+    assert captions["never"] == "format; never"
+    assert captions["dip"] == "healthy with dip; reward-drop"
+
+
+def test_of_too_many_failures_the_gallery_draws_some_of_every_kin_and_says_so() -> None:
+    many = [
+        judged("collapse", onset=60, name=f"{failure} {seed:03}", failure=failure)
+        for failure in ("format", "lag")
+        for seed in range(90)
+    ]
+    missed, _ = detection_gallery.galleries(many)
+    assert (missed.shown, missed.of) == (detection_gallery.MOST, 180)
+    assert missed.svg.count("format; never") == missed.svg.count("lag; never") == 30
+    assert "180, of which 60 are drawn." in detection_gallery.text([missed])
+
+
+def test_a_curve_rises_from_the_foreseen_to_those_caught_late() -> None:
+    runs = [one.found for one in corpus() if one.found.kind != "suspect_censored"]
+    tier = detection_curves.by_tier(runs)["alarm or above"]
+    assert [tier[lead] for lead in (6, 4, 0, -10, -12)] == [0, 0.2, 0.2, 0.4, 0.6]
+    dealt = detection_curves.by_tier(runs)["alarm or above, dealt at random"]
+    assert 0 < dealt[-12] < 0.6
+
+
+def test_the_drawings_are_whole_documents() -> None:
+    drawings = [drawing.svg for drawing in detection_gallery.galleries(corpus())]
+    for svg in (*drawings, detection_curves.draw(corpus())):
+        assert ElementTree.fromstring(svg).tag.endswith("svg")
+        assert "nan" not in svg
