@@ -27,9 +27,9 @@ class Scores:
 
     Leads are in records before the onset. `rearmed` is early recall and `rearmed_late` recall ten
     records later, if a premature alarm is forgiven. `intervals` are bootstrap 95 % intervals over
-    groups, `without_a_group` how far a score moves when any one group is left out. `chance` is
-    what the same alarms score when dealt to runs at random, with the share of deals that did as
-    well.
+    groups, `without_a_group` how far a score moves when any one group is left out. `chance` and
+    `late_chance` are what the same alarms score (early, and by ten later) when dealt to runs at
+    random, with the share of deals that did as well.
     """
 
     healthy_alarmed: Share
@@ -51,6 +51,7 @@ class Scores:
     intervals: Mapping[str, Interval] = field(default_factory=dict[str, Interval])
     without_a_group: Mapping[str, Interval] = field(default_factory=dict[str, Interval])
     chance: tuple[float, float] = (math.nan, math.nan)
+    late_chance: tuple[float, float] = (math.nan, math.nan)
 
     @property
     def prevalence(self) -> float:
@@ -102,6 +103,8 @@ class Scores:
             },
             "chance_early_recall": number(self.chance[0]),
             "chance_does_as_well": number(self.chance[1]),
+            "chance_recall_10_later": number(self.late_chance[0]),
+            "chance_does_as_well_10_later": number(self.late_chance[1]),
         }
 
 
@@ -133,6 +136,9 @@ def scores(runs: Sequence[JudgedRun], rule: Rule, deals: int = chance.DEALS) -> 
         intervals={name: interval(means[:, i]) for i, name in enumerate(OUTCOMES)},
         without_a_group={name: interval(left[:, i], 1) for i, name in enumerate(OUTCOMES)},
         chance=chance.by_chance(to_onset, lambda some: scoring.early_recall(some).value, deals),
+        late_chance=chance.by_chance(
+            to_onset, lambda some: scoring.late_recall(some, LATE).value, deals
+        ),
     )
 
 

@@ -18,6 +18,8 @@ OPERATING = (
     "by chance",
     "p",
     "by onset + 10",
+    "by chance",
+    "p",
     "by half lost",
     "premature",
     "alarms / 1,000",
@@ -56,6 +58,8 @@ def _point(one: Scores) -> list[str]:
         percent(one.chance[0]),
         plain(one.chance[1], 3),
         share(one.late),
+        percent(one.late_chance[0]),
+        plain(one.late_chance[1], 3),
         share(one.by_crossing),
         share(one.premature),
         plain(one.alarms_per_thousand),
@@ -144,11 +148,11 @@ def _area(area: float, ends: Interval) -> str:
 
 def held_out(found: HeldOut) -> str:
     """The alarm tier on each value that its limits do not know, then every detector on all."""
-    header = [f"{found.fact} left out", "limits of", "runs", *OPERATING[:7], "premature"]
+    header = [f"{found.fact} left out", "limits of", "runs", *OPERATING[:9], "premature"]
     lines: list[list[str]] = []
     for split in found.splits:
         if not split.limits:
-            lines.append([split.value, "too few runs", *[""] * 9])
+            lines.append([split.value, "too few runs", *[""] * (len(header) - 2)])
             continue
         lines.append(
             [
@@ -166,7 +170,7 @@ def held_out(found: HeldOut) -> str:
 
 def _few(one: Scores) -> list[str]:
     point = _point(one)
-    return [*point[:7], point[8]]
+    return [*point[:9], point[10]]
 
 
 def difference(what: str, ends: Mapping[str, Interval]) -> str:

@@ -142,6 +142,14 @@ def test_what_a_row_is_worth_is_json_too() -> None:
     json.dumps(raw, allow_nan=False)
 
 
+def test_chance_is_told_for_early_and_for_ten_later() -> None:
+    runs = [judged("collapse", FAMILIES, onset=54), judged("healthy")]  # one late: early is none
+    found = scores(runs, alarmed)
+    assert found.chance == (0, 1)
+    assert found.late_chance[0] == pytest.approx(0.5, abs=0.07)  # dealt to it half of the time
+    assert found.late_chance[1] == pytest.approx(0.5, abs=0.07)
+
+
 def test_a_score_that_hangs_on_one_group_moves_without_it() -> None:
     runs = [judged("healthy", FAMILIES, group="a"), judged("healthy"), judged("healthy")]
     assert scores(runs, alarmed).without_a_group["healthy_alarmed"] == (0, 1)
