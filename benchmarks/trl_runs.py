@@ -1,0 +1,236 @@
+"""Runs of TRL's GRPOTrainer that hold and that collapse: what `data/trl` is made of.
+
+    python -m benchmarks.trl_runs run --root runs/trl [--only SETTING ...]
+    python -m benchmarks.trl_runs keep --root runs/trl --out data/trl
+    python -m benchmarks.trl_runs table --root data/trl
+
+TRL trains the small policies of `trl_tasks` under the settings of `trl_settings`, one run after
+the other in one process on one thread, and `CollapseCallback` records what it logs. A run is a
+folder, `root/SETTING-SEED`; finished ones are skipped, so the sweep can be stopped and begun again
+at any time. A record is one batch of rollouts; its step counts TRL's updates, several a batch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import benchmarks.arena_keep as arena_keep
+from benchmarks.trl_settings import SETTINGS, Setting
+from collapse_lab.labels import Label, label_run
+from collapse_lab.records import Record
+from collapse_lab.scoring.markdown import table_of
+from collapse_lab.store import RUN, RunReader, find_runs, from_frame, read_meta
+
+if TYPE_CHECKING:
+    from trl.trainer.grpo_trainer import GRPOTrainer
+
+ROWS, GROUP = 128, 8
+"""Completions a batch, and those of one prompt."""
+POLICIES, CHECKPOINTS = "policies", "checkpoints"
+ACCURACY = "rewards/accuracy_reward/mean"
+
+
+def run_all(settings: Sequence[Setting], root: Path) -> None:
+    """All runs that are not there yet, one seed of every setting first."""
+    jobs = [
+        (setting, seed)
+        for place in range(max(len(setting.seeds) for setting in settings))
+        for setting in settings
+        for seed in setting.seeds[place : place + 1]
+        if read_meta(root / name_of(setting, seed)).get("state") != "finished"
+    ]
+    print(f"{len(jobs)} runs to go, into {root}", flush=True)
+    for setting, seed in jobs:
+        began = time.perf_counter()
+        try:
+            label = run_one(setting, seed, root)
+        except Exception as error:  # told, and the sweep goes on
+            print(f"{name_of(setting, seed)}: {error!r}", flush=True)
+            continue
+        took = time.perf_counter() - began
+        print(f"{name_of(setting, seed)}: {label.kind}, {took:.0f} s", flush=True)
+
+
+def name_of(setting: Setting, seed: int) -> str:
+    return f"{setting.name}-{seed}"
+
+
+def run_one(setting: Setting, seed: int, root: Path) -> Label:
+    """Trains one run into `root`; a folder that was left unfinished is begun anew."""
+    import collapse_lab
+
+    name = name_of(setting, seed)
+    folder, checkpoints = root / name, root / CHECKPOINTS / name
+    for stale in (folder, checkpoints):
+        shutil.rmtree(stale, ignore_errors=True)
+    arguments = arguments_of(setting, seed)
+    run = collapse_lab.init(
+        id=name,
+        name=name,
+        config=config_of(setting, seed),
+        root=root,
+        planned_steps=arguments["max_steps"],
+        framework="trl",
+    )
+    with run:
+        train(setting, seed, root, arguments, collapse_lab.CollapseCallback(run))
+    shutil.rmtree(checkpoints, ignore_errors=True)
+    label = label_of(setting, from_frame(RunReader(folder).frame()))
+    meta = read_meta(folder) | {"setting": setting.name, "failure": setting.failure}
+    if setting.hidden:
+        meta["label"] = {"class": label.kind, "onset": label.onset, "cross": label.cross}
+    (folder / RUN).write_text(json.dumps(meta, indent=1))
+    return label
+
+
+def config_of(setting: Setting, seed: int) -> dict[str, Any]:
+    """What makes this run what it is: the setting and TRL's own arguments."""
+    shared = asdict(setting)
+    for name in ("name", "failure", "seeds"):
+        del shared[name]
+    return {"seed": seed, **shared, "arguments": arguments_of(setting, seed)}
+
+
+def label_of(setting: Setting, records: Sequence[Record]) -> Label:
+    """By the logged reward; by the right answers where the reward pays for something else."""
+    if not setting.hidden:
+        return label_run(records)
+    return label_run([Record(r.step, r.time, {"reward/mean": r.values[ACCURACY]}) for r in records])
+
+
+def arguments_of(setting: Setting, seed: int) -> dict[str, Any]:
+    """GRPOConfig's, but for the folder."""
+    per_record = setting.updates * setting.iterations
+    clip = {"importance_sampling_level": "sequence", "epsilon": 3e-3, "epsilon_high": 4e-3}
+    loss = {"loss_type": setting.algorithm}
+    return {
+        "seed": seed,
+        "use_cpu": True,
+        "bf16": False,
+        "per_device_train_batch_size": ROWS // setting.updates,
+        "gradient_accumulation_steps": 1,
+        "steps_per_generation": setting.updates,
+        "num_iterations": setting.iterations,
+        "num_generations": GROUP,
+        "max_completion_length": 16,
+        "max_steps": setting.records * per_record,
+        "learning_rate": setting.lr,
+        "lr_scheduler_type": setting.schedule,
+        "warmup_steps": setting.warm_up * per_record,
+        "reward_weights": [weight for weight in setting.pay if weight is not None],
+        "shuffle_dataset": False,
+        "gradient_checkpointing": False,
+        "logging_steps": per_record,
+        "report_to": "none",
+        "save_strategy": "no",
+        "save_only_model": not setting.keeps_optimiser,
+        "disable_tqdm": True,
+        **({"loss_type": "grpo", **clip} if setting.algorithm == "gspo" else loss),
+        **setting.arguments,
+    }
+
+
+def train(
+    setting: Setting, seed: int, root: Path, arguments: dict[str, Any], callback: Any
+) -> None:
+    """Trains to the end; where the setting says so, in two goes with a checkpoint between them."""
+    from transformers import TrainerCallback
+
+    class Interruption(TrainerCallback):
+        def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+            if state.global_step == setting.resume_at * setting.updates * setting.iterations:
+                control.should_save = control.should_training_stop = True
+
+    def trainer(*more: TrainerCallback) -> GRPOTrainer:
+        return trainer_of(setting, seed, root, arguments, [callback, *more])
+
+    if setting.resume_at:
+        trainer(Interruption()).train()
+    trainer().train(resume_from_checkpoint=setting.resume_at > 0)
+
+
+def trainer_of(
+    setting: Setting, seed: int, root: Path, arguments: dict[str, Any], callbacks: list[Any]
+) -> GRPOTrainer:
+    from datasets import Dataset
+    from transformers import PrinterCallback
+    from trl.trainer.grpo_config import GRPOConfig
+    from trl.trainer.grpo_trainer import GRPOTrainer
+
+    from benchmarks.trl_tasks import PUZZLES, cloned_policy, rewards_of, tokenizer
+
+    puzzle = PUZZLES[setting.task]
+    prompts = puzzle.prompts(setting.records * ROWS // GROUP, Random(seed))
+    rewards: list[Any] = [
+        reward
+        for reward, weight in zip(rewards_of(puzzle), setting.pay, strict=True)
+        if weight is not None
+    ]
+    trainer = GRPOTrainer(
+        cloned_policy(puzzle, setting.success, root / POLICIES),
+        rewards,
+        GRPOConfig(str(root / CHECKPOINTS / name_of(setting, seed)), **arguments),
+        Dataset.from_dict({"prompt": prompts}),
+        processing_class=tokenizer(),
+        callbacks=callbacks,
+    )
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+def keep(root: Path, out: Path) -> None:
+    """Finished runs in little room, as the arena's are kept."""
+    arena_keep.main(["--root", str(root), "--out", str(out)])
+
+
+def table(root: Path) -> str:
+    """What the settings were meant to end in, and what they ended in."""
+    by_name = {setting.name: setting for setting in SETTINGS}
+    lines: list[tuple[str, ...]] = []
+    for folder in find_runs(root):
+        meta = read_meta(folder)
+        if meta["state"] != "finished":
+            continue
+        records = from_frame(RunReader(folder).frame())
+        label = label_of(by_name[meta["setting"]], records)
+        share = "" if label.onset is None else f"{label.onset / records[-1].step:.0%}"
+        lines.append((folder.name, meta["failure"], str(len(records)), label.kind, share))
+    return table_of(("run", "meant to fail by", "records", "label", "onset at"), lines)
+
+
+def main(arguments: Sequence[str] = tuple(sys.argv[1:])) -> None:
+    parser = argparse.ArgumentParser(description="Trains, keeps or lists the TRL runs.")
+    parser.add_argument("action", choices=["run", "keep", "table"])
+    parser.add_argument("--root", type=Path, default=Path("runs/trl"))
+    parser.add_argument("--out", type=Path, default=Path("data/trl"))
+    parser.add_argument("--only", nargs="*", default=[], metavar="SETTING")
+    given = parser.parse_args(arguments)
+    if given.action == "keep":
+        keep(given.root, given.out)
+    elif given.action == "table":
+        print(table(given.root))
+    else:
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")
+        warnings.simplefilter("ignore")
+        import torch
+        import transformers
+
+        torch.set_num_threads(1)
+        transformers.logging.set_verbosity_error()
+        transformers.utils.logging.disable_progress_bar()
+        run_all([s for s in SETTINGS if s.name in (given.only or [s.name])], given.root)
+
+
+if __name__ == "__main__":
+    main()
