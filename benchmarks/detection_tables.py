@@ -28,7 +28,7 @@ from collapse_lab.scorecard import (
     tables,
 )
 from collapse_lab.scoring import Share
-from collapse_lab.scoring.markdown import share, table_of
+from collapse_lab.scoring.markdown import percent, share, table_of
 
 ALPHA = 0.05
 
@@ -135,8 +135,12 @@ def cannot(runs: Sequence[JudgedRun], rows: Mapping[str, Scores], ranked: Iterab
         "course from the run.",
         f"- It alarms on {share(tier.healthy_alarmed)} of the healthy runs, dips that recover "
         f"({share(tier.dips_alarmed)}) included; with 95 % confidence the true share is below "
-        f"{100 * tier.healthy_alarmed.upper():.0f} %. Of runs that never learned, "
-        f"{share(tier.never_learned_alarmed)}.",
+        f"{percent(tier.healthy_alarmed.upper())}."
+        + (
+            f" Of runs that never learned it alarms on {share(tier.never_learned_alarmed)}."
+            if tier.never_learned_alarmed.of
+            else ""
+        ),
     ]
     if never_late:
         lines.append(
