@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from benchmarks.detection_tables import ALPHA, Judged
+from benchmarks.detection_tables import ALPHA, LEARNED, Judged
 from collapse_lab.calibration import conformal
 from collapse_lab.figure.palette import paint
 from collapse_lab.figure.panel import Box, Scale
@@ -33,6 +33,7 @@ TIERS = {
     f"{ALARM}, reward aside": ("line", "none"),
     f"{ALARM}, dealt at random": ("faint", "2 3"),
 }
+DETECTORS = tuple(name for name in conformal.NAMES if name not in LEARNED)
 ALONE = (("line", "none"), ("alarm", "none"), ("notice", "none"), ("healthy", "none"))
 
 Curve = Mapping[float, float]
@@ -43,7 +44,7 @@ def draw(judged: Sequence[Judged]) -> str:
     runs = [one.found for one in judged if counts(one.found)]
     panels = [
         ("all collapses", by_tier(runs), TIERS),
-        (f"each detector alone, alpha {percent(ALPHA)}", alone(runs), _styles(conformal.NAMES)),
+        (f"each detector alone, alpha {percent(ALPHA)}", alone(runs), _styles(DETECTORS)),
     ]
     kinds = sorted({run.facts["failure"] for run in runs if run.onset is not None})
     for kind in kinds:
@@ -58,7 +59,7 @@ def draw(judged: Sequence[Judged]) -> str:
         f'<text x="{LEFT}" y="20" font-size="15" font-weight="600">Share of collapses whose first '
         "alarm came so many records before the onset</text>",
         *_legend("tiers", TIERS, 38),
-        *_legend("alone", _styles(conformal.NAMES), 54),
+        *_legend("alone", _styles(DETECTORS), 54),
     ]
     for place, (title, curves, styles) in enumerate(panels):
         row, column = divmod(place, COLUMNS)
@@ -85,7 +86,7 @@ def by_tier(runs: Sequence[JudgedRun]) -> dict[str, Curve]:
 def alone(runs: Sequence[JudgedRun]) -> dict[str, Curve]:
     """Detector -> lead -> share, each with limits of the other algorithms."""
     curves: dict[str, Curve] = {}
-    for name in conformal.NAMES:
+    for name in DETECTORS:
         splits = left_out(runs, "algorithm", ALPHA, (name,))
         judged = [run for split in splits for run in split.runs]
         curves[name] = _curve(

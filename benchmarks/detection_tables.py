@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ from collapse_lab.scoring import Share
 from collapse_lab.scoring.markdown import percent, share, table_of
 
 ALPHA = 0.05
+LEARNED = ("hazard",)
+"""Detectors that were trained on runs of `data/`, so that their rows here flatter them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +55,11 @@ def blocks(judged: Sequence[Judged]) -> dict[str, str]:
         "operating-points": operating_points(rows, chance, runs),
         "by-fact": "\n\n".join(by_fact(runs, fact) for fact in telling),
         "leave-one-out": "\n\n".join(
-            tables.held_out(held_out(runs, fact, ALPHA)) for fact in telling if fact != "setting"
+            _marked(tables.held_out(held_out(runs, fact, ALPHA)))
+            for fact in telling
+            if fact != "setting"
         ),
-        "ranks": f"{tables.ranks(ranked)}\n\n{tables.RANKS_ARE}",
+        "ranks": f"{_marked(tables.ranks(ranked))}\n\n{tables.RANKS_ARE}",
         "cannot": cannot(runs, rows, ranked),
     }
 
@@ -123,7 +128,8 @@ def cannot(runs: Sequence[JudgedRun], rows: Mapping[str, Scores], ranked: Iterab
         for (value,), some in _by(collapsed, "failure")
         if not scoring.late_recall([scored(run, rules()[ALARM]) for run in some], LATE).hits
     ]
-    soon = [one for one in ranked if one.horizon == 10 and one.detector != RECORD_NUMBER]
+    passed_over = (*LEARNED, RECORD_NUMBER)
+    soon = [one for one in ranked if one.horizon == 10 and one.detector not in passed_over]
     best = max(soon, key=lambda one: one.roc_at_same_record, default=None)
     lines = [
         f"- Of {len(collapsed)} collapses the alarm tier foresees {share(tier.early)}; by "
@@ -168,6 +174,15 @@ def _by(runs: Iterable[JudgedRun], *facts: str) -> list[tuple[tuple[str, ...], l
         key = tuple("not stated" if value == UNKNOWN else value for value in values)
         found.setdefault(key, []).append(run)
     return sorted(found.items())
+
+
+def _marked(table: str) -> str:
+    """The table, with rows of what has been trained on these runs marked as such."""
+    for name in LEARNED:
+        table = re.sub(
+            rf"^\| (all: )?({name}[^|]*) \|", r"| \1\2 (trained on these) |", table, flags=re.M
+        )
+    return table
 
 
 def _count(runs: Iterable[JudgedRun], kind: str) -> int:

@@ -101,6 +101,17 @@ def test_what_cannot_be_done_is_said_in_numbers() -> None:
     assert "1/2, 50 % [9, 91] of the healthy runs, dips that recover (1/1" in text
 
 
+def test_rows_of_what_has_been_trained_on_these_runs_are_marked() -> None:
+    blocks = detection_tables.blocks(corpus())
+    for name in set(NAMES) - set(detection_tables.LEARNED):
+        assert (
+            f"| {name} |" in blocks["ranks"] and f"| all: {name} alone |" in blocks["leave-one-out"]
+        )
+    for name in set(NAMES) & set(detection_tables.LEARNED):
+        assert f"| {name} (trained on these) |" in blocks["ranks"]
+        assert f"| all: {name} alone (trained on these) |" in blocks["leave-one-out"]
+
+
 def test_the_gallery_shows_what_was_missed_and_every_false_alarm() -> None:
     missed, false = detection_gallery.galleries(corpus())
     assert (missed.shown, missed.of) == (3, 3) and (false.shown, false.of) == (1, 1)
