@@ -78,7 +78,7 @@ class History:
         column = self._values[KEPT - self._count :, self.names.index(name)]
         changed = self._steps[KEPT - self._count :] >= since
         early = np.array(self._early[self.names.index(name)])
-        before = _finite(column[~changed])[-BEFORE:]
+        before = _finite(column[~changed][-BEFORE:])
         now = _finite(column[changed])[-NOW:]
         return Levels(
             first=float(early[0]) if len(early) else math.nan,

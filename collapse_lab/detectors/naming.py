@@ -8,8 +8,9 @@ strongly it speaks for it:
     2  its own signals moved
     1  a circumstance that it needs is there
 
-The strongest come first, of equally strong ones the one whose signals moved first. Where no rule
-speaks nothing is named: unclear is an answer.
+The strongest come first; of equally strong ones a circumstance comes before what it leads to, and
+the signals that moved first before those that moved later. Where no rule speaks nothing is named:
+unclear is an answer.
 """
 
 from __future__ import annotations
@@ -34,20 +35,21 @@ class Clue:
     """How strongly a rule speaks, since when what it saw has moved, and what that is."""
 
     strength: int
-    since: int
+    since: float
     because: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A signal that left its course `since` a step."""
+    """A signal that left its course `since` a step; infinity where only its level tells so."""
 
     signal: str
-    since: int
+    since: float
     direction: str
 
     def __str__(self) -> str:
-        return f"{self.signal} {self.direction} since {self.since}"
+        since = f" since {self.since}" if math.isfinite(self.since) else ""
+        return f"{self.signal} {self.direction}{since}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +72,20 @@ class Scene:
             if math.isfinite(part.observed) and self.levels(part.signal).moved in (direction, "")
         ]
         moves = moves or [
-            Move(name, self.since, direction)
+            Move(name, math.inf, direction)
             for name in names
             if self.levels(name).moved == direction
         ]
         return min(moves, key=lambda move: move.since, default=None)
 
     def is_first(self, move: Move) -> bool:
-        """Whether nothing but the reward has moved clearly before."""
+        """Whether its excursion began before all others but the reward's."""
         others = [
             part.since
             for part in self.evidence.values()
             if part.family != "reward" and part.score >= LEAST_SCORE
         ]
-        return move.since <= min(others, default=move.since) + AT_ONCE
+        return move.since <= min(others, default=0) + AT_ONCE
 
 
 def _numerical(scene: Scene) -> Clue | None:
@@ -97,7 +99,7 @@ def _numerical(scene: Scene) -> Clue | None:
 
 PAID = ("reward/mean", "reward/penalised_mean")
 SOLVED = ("reward/success_rate", "eval/success_rate", "eval/score")
-LOST, KEPT = 0.6, 0.8
+LOST, KEPT = 0.6, 0.95
 """Of their levels before: what is solved has fallen below the one, what is paid is above the
 other."""
 
@@ -120,14 +122,16 @@ FROM_THE_START = 1.5
 """Mean squared log-ratio of the last mini-batch over that of all: about 3 where the ratio begins
 at one with every batch of rollouts and each update moves the policy on, 1 where it is old."""
 OLD_UPDATES = 1.0
+FAR_WITHIN = 0.015
+"""Mean squared log-ratio at the last mini-batch beyond which one batch of rollouts is made too much
+of, whether by many updates or by large ones; M2PO masks tokens from .04 on."""
 
 
 def _staleness(scene: Scene) -> Clue | None:
     """The ratio to the policy that made the samples is far from one at the first mini-batch
-    already, or the run itself says that its samples are old and the ratio has grown."""
+    already, or the run itself says that its samples are old and the ratio has grown; weakly where
+    it is far from one at the last mini-batch only."""
     whole, last = scene.levels("ratio/m2"), scene.levels("ratio/m2_last")
-    move = scene.move("up", "ratio/m2", "kl/old", *DISAGREEMENT)
-    since = move.since if move else scene.since
     if (
         last.early <= FROM_THE_START * whole.early
         and last.now <= FROM_THE_START * whole.now
@@ -135,12 +139,16 @@ def _staleness(scene: Scene) -> Clue | None:
     ):
         told = (
             f"the squared log-ratio of the last mini-batch is {last.now / whole.now:.2g} times "
-            f"that of all: the samples were old at the first"
+            "that of all: the samples were old at the first"
         )
-        return Clue(3, since, (told,))
+        return Clue(3, scene.since, (told,))
     age = scene.levels("async/staleness").now
+    move = scene.move("up", "ratio/m2", "kl/old", *DISAGREEMENT)
     if move and age >= OLD_UPDATES:
-        return Clue(3, since, (f"samples are {age:.2g} updates old", str(move)))
+        return Clue(3, scene.since, (f"samples are {age:.2g} updates old", str(move)))
+    if last.now >= FAR_WITHIN:
+        told = f"the squared log-ratio is {last.now:.2g} at a batch's last update"
+        return Clue(1, scene.since, (told,))
     return None
 
 
@@ -161,8 +169,9 @@ def _mismatch(scene: Scene) -> Clue | None:
             told = (
                 f"{name} is {levels.now:.2g}{began or f', {levels.first:.2g} in the first record'}"
             )
-            since = move.since if move else scene.since
-            return Clue(3 if levels.now >= limit else 2, since, (told,))
+            if move and levels.now < limit:
+                return Clue(2, move.since, (told,))
+            return Clue(3, scene.since, (told,))
     return None
 
 
@@ -178,8 +187,7 @@ def _tolerant_clip(scene: Scene) -> Clue | None:
     if not (outside >= OUTSIDE and shut <= SHUT * outside):
         return None
     told = f"{outside:.2%} of the tokens are beyond the band and {shut:.2%} are clipped"
-    move = scene.move("up", "ratio/out_low_frac", "ratio/m2", "kl/old")
-    return Clue(3, move.since if move else scene.since, (told,))
+    return Clue(3, scene.since, (told,))
 
 
 DOUBLED = 2.0
@@ -194,7 +202,7 @@ def _entropy_explosion(scene: Scene) -> Clue | None:
     if not ((move or levels.drifted == "up") and (above or doubled)):
         return None
     told = f"policy/entropy is {levels.now:.3g}, {levels.early:.3g} at the start"
-    return Clue(3 if above else 2, move.since if move else scene.since, (told,))
+    return Clue(3 if above else 2, move.since if move else math.inf, (told,))
 
 
 SURE, NEARLY_SURE = 0.3, 0.5
@@ -207,35 +215,42 @@ def _entropy_collapse(scene: Scene) -> Clue | None:
     if levels.moved == "up" or not levels.now <= NEARLY_SURE * levels.early:
         return None
     told = f"policy/entropy is {levels.now:.3g}, {levels.early:.3g} at the start"
-    since = move.since if move else scene.since
+    since = move.since if move else math.inf
     return Clue(3 if levels.now <= SURE * levels.early else 2, since, (told,))
 
 
+LOST_FORM = 0.6
+"""Of the share of valid answers before: most collapses break some answers."""
+
+
 def _format(scene: Scene) -> Clue | None:
-    """The share of answers in the required format fell."""
-    move = scene.move("down", "policy/valid_frac") or scene.move("up", "policy/format_invalid_frac")
+    """The share of answers in the required format fell; strongly where it was the first to move
+    and few are left."""
+    move = scene.move("down", "policy/valid_frac")
     if not move:
         return None
     levels = scene.levels(move.signal)
     told = f"{move}: {levels.before:.2f} to {levels.now:.2f}"
-    return Clue(3 if scene.is_first(move) else 2, move.since, (told,))
+    lost = levels.now <= LOST_FORM * levels.before
+    return Clue(1 + lost + (lost and scene.is_first(move)), move.since, (told,))
 
 
-CUT = 0.05
-"""Share of responses at the limit: below it, no run is told by its limit."""
+CUT, OFTEN_CUT = 0.05, 0.2
+"""Shares of responses at the limit: below the one, no run is told by its limit."""
 
 
 def _length(scene: Scene) -> Clue | None:
-    """Responses grew, shrank or hit the limit."""
+    """Responses grew or shrank by a quarter, or hit the limit; strongly where that moved first."""
+    mean = scene.move("up", "length/mean") or scene.move("down", "length/mean")
     cut = scene.move("up", "length/trunc_frac")
-    if cut and not scene.levels(cut.signal).now >= CUT:
-        cut = None
-    move = cut or scene.move("up", "length/mean") or scene.move("down", "length/mean")
+    share = scene.levels("length/trunc_frac").now
+    move = mean or (cut if share >= CUT else None)
     if not move:
         return None
     levels = scene.levels(move.signal)
     told = f"{move}: {levels.before:.3g} to {levels.now:.3g}"
-    return Clue(3 if scene.is_first(move) else 2, move.since, (told,))
+    far = levels.moved != "" if mean else share >= OFTEN_CUT
+    return Clue(1 + far + (far and scene.is_first(move)), move.since, (told,))
 
 
 STARVED = 0.9
@@ -255,7 +270,7 @@ UPDATE_SIGNALS = ("kl/old", "ratio/m2", "ratio/clip_frac", "optim/grad_norm")
 
 
 def _learning_rate(scene: Scene) -> Clue | None:
-    """The learning rate was still rising, or updates grew and nothing else explains it."""
+    """The learning rate was still rising; weakly where updates grew at a constant rate."""
     rate = scene.levels("optim/lr")
     move = scene.move("up", *UPDATE_SIGNALS)
     rising = rate.now > RISING * rate.last_before
@@ -263,8 +278,9 @@ def _learning_rate(scene: Scene) -> Clue | None:
         return None
     told = [f"the learning rate was rising, {rate.last_before:.2g} to {rate.now:.2g}"] * rising
     told += [str(move)] if move else []
-    since = move.since if move and not rising else scene.since
-    return Clue(2 if rising else 1, since, tuple(told))
+    if rising:
+        return Clue(2, scene.since, tuple(told))
+    return Clue(1, move.since if move else math.inf, tuple(told))
 
 
 RULES: dict[str, Callable[[Scene], Clue | None]] = {
@@ -293,7 +309,6 @@ ASKED = (
     "ratio/out_high_frac",
     "policy/entropy",
     "policy/valid_frac",
-    "policy/format_invalid_frac",
     "length/mean",
     "length/trunc_frac",
     "reward/zero_std_frac",

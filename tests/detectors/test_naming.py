@@ -85,10 +85,14 @@ def test_success_that_falls_while_the_reward_holds_is_reward_hacking() -> None:
 
 
 def test_a_ratio_that_is_large_from_the_first_mini_batch_on_is_staleness() -> None:
-    old = {"ratio/m2": lambda step: 1e-4 * (step + 1), "ratio/m2_last": lambda step: 1e-4 * step}
-    fresh = old | {"ratio/m2_last": lambda step: 3e-4 * step}
+    old = {"ratio/m2": lambda step: 5e-5 * (step + 1), "ratio/m2_last": lambda step: 5e-5 * step}
+    fresh = old | {"ratio/m2_last": lambda step: 15e-5 * step}
     assert named({}, old)[0] == "staleness"
     assert "staleness" not in named({}, fresh)
+
+
+def test_a_ratio_that_is_large_at_the_last_mini_batch_may_be_many_updates_or_large_ones() -> None:
+    assert named({"ratio/m2": 0.02, "ratio/m2_last": 0.06}) == ["staleness", "learning_rate"]
 
 
 def test_samples_that_the_run_calls_old_are_staleness_once_the_ratio_has_grown() -> None:
@@ -130,6 +134,12 @@ def test_answers_that_lose_their_form_are_a_format_collapse() -> None:
     assert named({"policy/valid_frac": 0.4}) == ["format"]
 
 
+def test_some_broken_answers_are_the_weakest_clue() -> None:
+    after = {"policy/valid_frac": 0.75, "policy/entropy": 0.1}
+    valid_first = part("policy/valid_frac", 60, "down"), part("policy/entropy", 66, "down")
+    assert named(after, None, *valid_first) == ["entropy_collapse", "format"]
+
+
 @pytest.mark.parametrize(
     "after", [{"length/mean": 600.0}, {"length/mean": 40.0}, {"length/trunc_frac": 0.4}]
 )
@@ -152,7 +162,7 @@ def test_updates_that_grow_while_the_rate_does_are_the_rate_s() -> None:
     rising = suspicions({"ratio/m2": 0.02, "ratio/m2_last": 0.06}, {"optim/lr": lambda n: 1e-7 * n})
     assert rising[0].mechanism == "learning_rate"
     assert rising[0].because == ("the learning rate was rising, 5.9e-06 to 6.7e-06",
-                                 "ratio/m2 up since 60")  # fmt: skip
+                                 "ratio/m2 up")  # fmt: skip
 
 
 def test_of_two_that_speak_equally_the_first_to_move_comes_first() -> None:
