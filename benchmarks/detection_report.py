@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import (
+    detection_bars,
     detection_curves,
     detection_gallery,
     detection_tables,
@@ -45,6 +46,7 @@ def main() -> None:
     corpus = judge_corpus(options.roots)
     blocks = detection_tables.blocks(corpus.judged)
     blocks["corpus"] = detection_tables.corpus(corpus.judged, corpus.left_out, origin(corpus))
+    blocks["bars"] = detection_bars.of_corpus([one.found for one in corpus.judged])
     drawings = detection_gallery.galleries(corpus.judged)
     blocks["gallery"] = detection_gallery.text(drawings)
     if os.environ.get("COLLAPSE_LAB_REALLOGS"):
@@ -105,11 +107,11 @@ def origin(corpus: Corpus) -> str:
 
 
 def on_real_logs() -> str:
-    """The short table of benchmarks/real_logs.py, our own rows."""
+    """The bars, and the short table of benchmarks/real_logs.py with our own rows."""
     logs = [log for log in load(PROCESSES) if not log.problem]
     judgements = real_logs.judge_all(logs, with_peers=False)
-    table = tables.short(judge.OURS, logs, judgements)
-    return table.replace("(docs/real-logs.md)", "(real-logs.md)")
+    table = tables.short(judge.OURS, logs, judgements).replace("(docs/", "(")
+    return f"{detection_bars.of_logs(logs, judgements)}\n\n{table}"
 
 
 def fill(page: str, blocks: Mapping[str, str]) -> str:

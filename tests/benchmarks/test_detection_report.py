@@ -10,8 +10,16 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from benchmarks import detection_curves, detection_gallery, detection_report, detection_tables
+from benchmarks import (
+    detection_bars,
+    detection_curves,
+    detection_gallery,
+    detection_report,
+    detection_tables,
+)
+from benchmarks.corpus import LabelledLog
 from benchmarks.detection_tables import Judged
+from benchmarks.judge import Judgement
 from collapse_lab.calibration.conformal import NAMES
 from collapse_lab.corpus import CorpusRun
 from collapse_lab.labels import Kind, Label
@@ -79,7 +87,7 @@ def test_a_page_without_its_marks_is_not_written() -> None:
 
 def test_the_page_has_a_place_for_every_block() -> None:
     page = detection_report.PAGE.read_text()
-    blocks = {*detection_tables.blocks(corpus()), "corpus", "gallery", "real-logs"}
+    blocks = {*detection_tables.blocks(corpus()), "bars", "corpus", "gallery", "real-logs"}
     for name in blocks:
         assert page.count(f"<!-- {name}:begin -->") == page.count(f"<!-- {name}:end -->") == 1
 
@@ -99,6 +107,32 @@ def test_what_cannot_be_done_is_said_in_numbers() -> None:
     assert "- 1 of the 5 onsets come in the first 20 steps" in text
     assert "caught none by 10 records after the onset (collapses): format (2)." in text
     assert "1/2, 50 % [9, 91] of the healthy runs, dips that recover (1/1" in text
+
+
+def test_what_was_asked_stands_beside_what_is_so() -> None:
+    text = detection_bars.of_corpus([one.found for one in corpus()])
+    assert "| at most 5 % of healthy runs alarmed on | 1/2, 50 % [9, 91] | no |" in text
+    assert "| at least 70 % foreseen | 1/5, 20 % [4, 62] | no |" in text
+    assert "of the steps before the onset | 8 % | no |" in text  # five of sixty
+    met = [judged("healthy") for _ in range(59)] + [judged("collapse", 50, onset=60)]
+    assert "no" not in _last_cells(detection_bars.of_corpus([one.found for one in met]))
+    unknown = detection_bars.of_corpus([judged("healthy").found])
+    assert "| at least 70 % foreseen | - | no |" in unknown
+
+
+def test_the_bars_for_logs_are_counted_by_their_collapse_point() -> None:
+    records = [Record(step) for step in range(LENGTH)]
+    logs = [
+        LabelledLog(str(at), "a/b", "llm", verdict, records, at, None, "", ())
+        for verdict, at in (("HEALTHY", None), ("COLLAPSED", 50), ("COLLAPSED", 40))
+    ]
+    alarms = ([], [50], [50])  # the last one ten records late
+    found = [Judgement({"collapse-lab, alarm or above": some}, [], {}) for some in alarms]
+    assert _last_cells(detection_bars.of_logs(logs, found)) == ["yes", "no", "yes"]
+
+
+def _last_cells(table: str) -> list[str]:
+    return [line.split("|")[-2].strip() for line in table.splitlines()[2:]]
 
 
 def test_rows_of_what_has_been_trained_on_these_runs_are_marked() -> None:
