@@ -205,18 +205,18 @@ def _entropy_explosion(scene: Scene) -> Clue | None:
     return Clue(3 if above else 2, move.since if move else math.inf, (told,))
 
 
-SURE, NEARLY_SURE = 0.3, 0.5
-"""Of the early entropy: learning alone takes it down, and seldom below this."""
+SURE, NEARLY_SURE = 0.1, 0.25
+"""Of the early entropy: learning alone takes it down, in healthy runs to a fifth."""
 
 
 def _entropy_collapse(scene: Scene) -> Clue | None:
-    """Entropy is less than half of what it was when the run began."""
+    """Entropy is less than a tenth of what it was when the run began; weakly below a quarter."""
     levels, move = scene.levels("policy/entropy"), scene.move("down", "policy/entropy")
     if levels.moved == "up" or not levels.now <= NEARLY_SURE * levels.early:
         return None
     told = f"policy/entropy is {levels.now:.3g}, {levels.early:.3g} at the start"
     since = move.since if move else math.inf
-    return Clue(3 if levels.now <= SURE * levels.early else 2, since, (told,))
+    return Clue(3 if levels.now <= SURE * levels.early else 1, since, (told,))
 
 
 LOST_FORM = 0.6
@@ -240,17 +240,19 @@ CUT, OFTEN_CUT = 0.05, 0.2
 
 
 def _length(scene: Scene) -> Clue | None:
-    """Responses grew or shrank by a quarter, or hit the limit; strongly where that moved first."""
-    mean = scene.move("up", "length/mean") or scene.move("down", "length/mean")
-    cut = scene.move("up", "length/trunc_frac")
-    share = scene.levels("length/trunc_frac").now
-    move = mean or (cut if share >= CUT else None)
+    """Responses grew or shrank by a quarter, or hit the limit; strongly where that moved first and
+    cost no reward, so that length is what is learned."""
+    cut = scene.levels("length/trunc_frac").now
+    moves = [scene.move("up", "length/mean"), scene.move("down", "length/mean")]
+    moves += [scene.move("up", "length/trunc_frac") if cut >= CUT else None]
+    move = min(filter(None, moves), key=lambda move: move.since, default=None)
     if not move:
         return None
     levels = scene.levels(move.signal)
     told = f"{move}: {levels.before:.3g} to {levels.now:.3g}"
-    far = levels.moved != "" if mean else share >= OFTEN_CUT
-    return Clue(1 + far + (far and scene.is_first(move)), move.since, (told,))
+    far = cut >= OFTEN_CUT or scene.levels("length/mean").moved != ""
+    learned = far and scene.is_first(move) and not scene.move("down", *PAID)
+    return Clue(1 + far + learned, move.since, (told,))
 
 
 STARVED = 0.9

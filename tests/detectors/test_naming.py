@@ -135,7 +135,7 @@ def test_answers_that_lose_their_form_are_a_format_collapse() -> None:
 
 
 def test_some_broken_answers_are_the_weakest_clue() -> None:
-    after = {"policy/valid_frac": 0.75, "policy/entropy": 0.1}
+    after = {"policy/valid_frac": 0.75, "policy/entropy": 0.02}
     valid_first = part("policy/valid_frac", 60, "down"), part("policy/entropy", 66, "down")
     assert named(after, None, *valid_first) == ["entropy_collapse", "format"]
 
@@ -147,6 +147,13 @@ def test_responses_that_grow_shrink_or_hit_the_limit_are_a_length_runaway(
     after: Mapping[str, Course],
 ) -> None:
     assert named(after) == ["length"]
+
+
+def test_length_is_what_was_learned_where_it_moved_first_and_cost_no_reward() -> None:
+    after = {"length/mean": 600.0, "policy/entropy": 0.9}
+    moved = part("length/mean", 60), part("policy/entropy", 66)
+    assert named(after, None, *moved) == ["length", "entropy_explosion"]
+    assert named(after | {"reward/mean": 0.1}, None, *moved) == ["entropy_explosion", "length"]
 
 
 def test_a_limit_that_hardly_any_response_hits_is_none() -> None:
