@@ -41,7 +41,7 @@ COLUMNS = [
     _column("name", "Run", 210, pinned="left", cellRenderer="RunName"),
     _column("health", "Health", 122, cellRenderer="RunHealth"),
     _column("state", "State", 100, cellRenderer="RunState"),
-    _column("mechanism", "First alarm", 330, cellRenderer="FirstAlarm", flex=1, minWidth=300),
+    _column("mechanism", "First alarm, mechanism", 330, cellRenderer="FirstAlarm", flex=1, minWidth=300),
     _column("lead", "Lead", 72, type="rightAligned", cellRenderer="Lead",
             headerTooltip="Steps from the alarm to where half of the reward's gain was gone"),
     _column("spark", "Reward", 158, sortable=False, cellRenderer="Sparkline"),
