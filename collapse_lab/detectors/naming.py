@@ -190,16 +190,16 @@ def _tolerant_clip(scene: Scene) -> Clue | None:
     return Clue(3, scene.since, (told,))
 
 
-DOUBLED = 2.0
+HIGHER = 1.5
 
 
 def _entropy_explosion(scene: Scene) -> Clue | None:
     """Entropy has left its course upwards and is above where it began, which learning alone takes
-    it down from, or has doubled."""
+    it down from, or half as much again as before."""
     levels, move = scene.levels("policy/entropy"), scene.move("up", "policy/entropy")
     above = levels.now > levels.early
-    doubled = levels.now >= DOUBLED * levels.before
-    if not ((move or levels.drifted == "up") and (above or doubled)):
+    higher = levels.now >= HIGHER * levels.before
+    if not ((move or levels.drifted == "up") and (above or higher)):
         return None
     told = f"policy/entropy is {levels.now:.3g}, {levels.early:.3g} at the start"
     return Clue(3 if above else 2, move.since if move else math.inf, (told,))
@@ -219,7 +219,7 @@ def _entropy_collapse(scene: Scene) -> Clue | None:
     return Clue(3 if levels.now <= SURE * levels.early else 1, since, (told,))
 
 
-LOST_FORM = 0.6
+FEWER, LOST_FORM = 0.9, 0.6
 """Of the share of valid answers before: most collapses break some answers."""
 
 
@@ -230,6 +230,8 @@ def _format(scene: Scene) -> Clue | None:
     if not move:
         return None
     levels = scene.levels(move.signal)
+    if levels.now > FEWER * levels.before:
+        return None
     told = f"{move}: {levels.before:.2f} to {levels.now:.2f}"
     lost = levels.now <= LOST_FORM * levels.before
     return Clue(1 + lost + (lost and scene.is_first(move)), move.since, (told,))
