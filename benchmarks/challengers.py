@@ -50,6 +50,8 @@ LIMITED = {
     "watch or above": (CusumWatch.name,),
 }
 """Tier of ours -> the detectors that are calibrated for it."""
+ONLY_LONG = ("critical", "watch or above", RESIDUALS, "responses")
+"""Endings of rows that the short table leaves out, beside those that know nothing."""
 LONG, SHORT = ROOT / "benchmarks/README.md", ROOT / "README.md"
 
 
@@ -136,10 +138,9 @@ def short_table(seen: Sequence[Seen], found: Mapping[str, Contender]) -> str:
         f"by {LATE} records later",
         "by half lost",
     ]
-    left_out = ("critical", RESIDUALS, "watch or above", "never")
     lines: list[list[str]] = []
     for name, one in found.items():
-        if name.endswith(left_out):
+        if name.endswith(ONLY_LONG) or name in references():
             continue
         line = [_shown(name)]
         if one.defaults is None:

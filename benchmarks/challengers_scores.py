@@ -25,7 +25,7 @@ from collapse_lab.scoring.chance import by_chance
 from collapse_lab.scoring.resampling import bootstrap, interval, leave_one_out
 
 ALPHA = 0.05
-DEALS = 200
+DEALS = 100
 Alarms = Sequence[Sequence[int]]
 """The points at which a contender alarmed, one sequence a run."""
 
