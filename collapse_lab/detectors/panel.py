@@ -18,6 +18,7 @@ from collapse_lab.detectors.cusum import CusumWatch
 from collapse_lab.detectors.edetector import ALPHA, EDetector
 from collapse_lab.detectors.excursions import Excursions
 from collapse_lab.detectors.frontend import EXCUSED_STEPS, FrontEnd
+from collapse_lab.detectors.hazard import Hazard
 from collapse_lab.detectors.history import History
 from collapse_lab.detectors.limits import Limits
 from collapse_lab.detectors.naming import ASKED, likely
@@ -31,8 +32,8 @@ from collapse_lab.signals import SIGNALS
 DETECTORS: dict[str, type[Detector]] = {
     kind.name: kind for kind in (*RULES, CusumWatch, EDetector, RewardDrop)
 }
-SCORED: tuple[type[Scored], ...] = (CusumWatch, EDetector, RewardDrop)
-"""Those of them that can be calibrated."""
+SCORED: tuple[type[Scored], ...] = (CusumWatch, EDetector, RewardDrop, Hazard)
+"""What can be calibrated. Those that are not among `DETECTORS` run where limits name them."""
 LEADING_FAMILIES = tuple(dict.fromkeys(SIGNALS[name].family for name in SIGNALS if name in JUDGED))
 REMEMBERED_STEPS = 1024
 CONSTANT_FOR = 20
@@ -88,6 +89,12 @@ class Panel:
             EDetector(planned_steps=planned_steps) if kind is EDetector else kind()
             for kind in DETECTORS.values()
         ]
+        if limits:
+            self._detectors += [
+                kind()
+                for kind in SCORED
+                if kind.name in limits.by_detector and kind.name not in DETECTORS
+            ]
         for detector in self._detectors:
             if limits and isinstance(detector, EDetector) and limits.by_hand:
                 detector.alpha = ALPHA ** limits.by_detector.get(detector.name, 1.0)

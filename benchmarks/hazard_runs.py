@@ -1,0 +1,133 @@
+"""The runs of a corpus as the hazard model sees them, and which of them it may never see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.cache import cached, version
+from collapse_lab import scoring
+from collapse_lab.calibration.conformal import CALIBRATED, Course
+from collapse_lab.corpus import CorpusRun, read_corpus
+from collapse_lab.detectors.features import Features
+from collapse_lab.detectors.frontend import Array
+from collapse_lab.detectors.limits import unreachable
+from collapse_lab.detectors.panel import Panel
+from collapse_lab.detectors.prior import Prior
+from collapse_lab.scorecard import COLLAPSED, HEALTHY
+from collapse_lab.store import read_meta
+
+FIRST_HELD_OUT_SEED = 3
+HELD_OUT = {"algorithm": "gspo", "task": "web_shop", "failure": "mismatch"}
+"""Never fitted on, never looked at before the end; nor are the real logs."""
+NEVER_LEARNED = "never_learned"
+AS_IT_COMES = "none set up"
+MODULES = (
+    "frontend.py",
+    "excursions.py",
+    "features.py",
+    "edetector.py",
+    "reward_drop.py",
+    "prior.json",
+)
+CODE = version(
+    *(f"collapse_lab/detectors/{module}" for module in MODULES),
+    "collapse_lab/signals.py",
+    "collapse_lab/labels.py",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One run. `features` is (records, features); from record `first` on something was judged.
+
+    `onset` is a point, None in a run that did not collapse. `course` holds the scores of the first
+    generation. `kinds` says of each split to which part the run belongs, `why_held_out` by which
+    of `HELD_OUT` the model may not see it, "" when it may.
+    """
+
+    name: str
+    kind: str
+    onset: int | None
+    steps: Sequence[int]
+    features: Array
+    first: int
+    course: Course
+    kinds: dict[str, str]
+    why_held_out: str
+
+    @property
+    def group(self) -> str:
+        return self.course.group
+
+    @property
+    def healthy(self) -> bool:
+        """Whether an alarm in it is a false one. A run that never learned is counted with none."""
+        return self.kind in HEALTHY
+
+    def scored(self, alarm: int | None) -> scoring.ScoredRun:
+        """The run with its first alarm."""
+        alarms = () if alarm is None else (alarm,)
+        return scoring.ScoredRun(self.steps, alarms, self.onset, self.kind == "slow_decay")
+
+
+def read(roots: Sequence[Path]) -> Iterator[Seen]:
+    """Every run that collapsed, did not, or never learned; not what the label cannot call."""
+    for root in roots:
+        for run in read_corpus([root]):
+            if not isinstance(run, CorpusRun):
+                continue
+            if run.label.kind in (*COLLAPSED, *HEALTHY, NEVER_LEARNED):
+                yield _see(run, root / run.name.split(" [")[0])
+
+
+def see(run: CorpusRun, why_held_out: str, prior: Prior | None = None) -> Seen:
+    """Replays a run, for its features and for the scores of the first generation."""
+    eyes, features = Panel(prior=prior), Features()
+    panel = Panel(prior=prior, limits=unreachable(CALIBRATED))
+    rows: list[Array] = []
+    scores: dict[str, list[float]] = {name: [] for name in CALIBRATED}
+    first = len(run.records)
+    for point, record in enumerate(run.records):
+        step = eyes.see(record)
+        if step.deviations:
+            first = min(first, point)
+        rows.append(features.update(step))
+        panel.update(record)
+        for name, values in scores.items():
+            values.append(panel.scores()[name])
+    steps = [record.step for record in run.records]
+    onset = None
+    if run.label.kind in COLLAPSED and run.label.onset is not None:
+        onset = scoring.point_of(steps, run.label.onset)
+    failure = run.facts["failure"]
+    kinds = {
+        "algorithm": run.facts["algorithm"],
+        "task": run.facts["task"],
+        "framework": run.facts["framework"],
+        "failure": AS_IT_COMES if failure == run.label.kind else failure,
+        "group": run.group,
+    }
+    return Seen(
+        run.name,
+        run.label.kind,
+        onset,
+        steps,
+        np.array(rows),
+        first,
+        Course.of(run.name, run.group, {name: np.array(x) for name, x in scores.items()}),
+        kinds,
+        why_held_out,
+    )
+
+
+def _see(run: CorpusRun, folder: Path) -> Seen:
+    meta = read_meta(folder)
+    why = next((f"{fact} {kept}" for fact, kept in HELD_OUT.items() if run.facts[fact] == kept), "")
+    if not why and meta["config"]["seed"] >= FIRST_HELD_OUT_SEED:
+        why = "seed"
+    content = version(*(str(path) for path in sorted(folder.iterdir())))
+    return cached(("hazard", CODE, str(folder), run.name, content), lambda: see(run, why))
