@@ -118,7 +118,7 @@ BROKEN = (
     Setting(
         "careless-verifier",
         "reward_hacking",
-        (0, 4),
+        (4, 0),
         lr=3e-4,
         pay=(0.25, 0.1, None, 1.0),
         hidden=True,
@@ -131,7 +131,7 @@ BROKEN = (
         pay=(0.0, 0.1, None, 1.0),
         hidden=True,
     ),
-    Setting("ramp", "learning_rate", (0, 3, 4), lr=2e-3, warm_up=120),
+    Setting("ramp", "learning_rate", (3, 0, 4), lr=2e-3, warm_up=120),
     Setting("ramp-steep", "learning_rate", (0,), lr=6e-3, warm_up=120),
     Setting(
         "ramp-dapo",
@@ -147,7 +147,7 @@ BROKEN = (
     Setting(
         "tolerant-cispo",
         "tolerant_clip",
-        (0, 3, 4),
+        (3, 0, 4),
         lr=8e-4,
         algorithm="cispo",
         updates=8,
@@ -167,7 +167,7 @@ BROKEN = (
     Setting(
         "tolerant-sapo",
         "tolerant_clip",
-        (0, 4),
+        (4, 0),
         lr=8e-4,
         algorithm="sapo",
         updates=8,
@@ -176,7 +176,7 @@ BROKEN = (
     Setting(
         "stale",
         "staleness",
-        (0, 3),
+        (3, 0),
         lr=6e-4,
         iterations=4,
         warm_up=120,
@@ -193,6 +193,8 @@ BROKEN = (
         warm_up=20,
         arguments={"epsilon": 0.9, "epsilon_high": 10.0},
     ),
+)
+OTHER_FAULTS = (
     Setting(
         "kl-unclipped",
         "numerical",
@@ -217,4 +219,4 @@ BROKEN = (
     ),
     Setting("sharpened", "entropy_collapse", (4, 2), lr=3e-4, arguments={"entropy_coef": -0.3}),
 )
-SETTINGS = SOUND + BROKEN + HARD_NEGATIVES
+SETTINGS = SOUND + BROKEN + HARD_NEGATIVES + OTHER_FAULTS
