@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from benchmarks.detection_tables import ALPHA, LEARNED, Judged
+from benchmarks.detection_tables import ALPHA, LEARNED, Judged, stated
 from collapse_lab.calibration import conformal
 from collapse_lab.figure.palette import paint
 from collapse_lab.figure.panel import Box, Scale
@@ -25,7 +25,7 @@ LEADS = range(50, -51, -2)
 DEALS = 200
 FEWEST = 3
 """Collapses below which a failure has no panel of its own."""
-WIDTH, COLUMNS, PANEL, LEFT, RIGHT, GAP, HEAD, ROW, FOOT = 880, 3, 120, 40, 12, 24, 64, 44, 18
+WIDTH, COLUMNS, PANEL, LEFT, RIGHT, GAP, HEAD, ROW, FOOT = 880, 3, 120, 46, 16, 24, 64, 44, 18
 PANEL_WIDTH = (WIDTH - LEFT - RIGHT - (COLUMNS - 1) * GAP) / COLUMNS
 TIERS = {
     "watch or above": ("notice", "none"),
@@ -46,9 +46,9 @@ def draw(judged: Sequence[Judged]) -> str:
         ("all collapses", by_tier(runs), TIERS),
         (f"each detector alone, alpha {percent(ALPHA)}", alone(runs), _styles(DETECTORS)),
     ]
-    kinds = sorted({run.facts["failure"] for run in runs if run.onset is not None})
+    kinds = sorted({stated(run, "failure") for run in runs if run.onset is not None})
     for kind in kinds:
-        some = [run for run in runs if run.onset is None or run.facts["failure"] == kind]
+        some = [run for run in runs if run.onset is None or stated(run, "failure") == kind]
         if sum(run.onset is not None for run in some) >= FEWEST and len(kinds) > 1:
             panels.append((kind, by_tier(some), TIERS))
     height = HEAD + -(-len(panels) // COLUMNS) * (PANEL + ROW) + FOOT

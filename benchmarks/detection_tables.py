@@ -166,13 +166,19 @@ def _unjudged(run: JudgedRun) -> bool:
     return run.onset is not None and run.steps[run.onset] - run.steps[0] < WARMUP_STEPS
 
 
+def stated(run: JudgedRun, fact: str) -> str:
+    """The value of a fact, in words where nothing was set up or stated."""
+    value = run.facts[fact]
+    if fact == "failure" and value == run.kind:
+        return "none set up"
+    return "not stated" if value == UNKNOWN else value
+
+
 def _by(runs: Iterable[JudgedRun], *facts: str) -> list[tuple[tuple[str, ...], list[JudgedRun]]]:
     """Values of the facts, and the runs that have them, in the order of the values."""
     found: dict[tuple[str, ...], list[JudgedRun]] = {}
     for run in runs:
-        values = (run.facts[fact] for fact in facts)
-        key = tuple("not stated" if value == UNKNOWN else value for value in values)
-        found.setdefault(key, []).append(run)
+        found.setdefault(tuple(stated(run, fact) for fact in facts), []).append(run)
     return sorted(found.items())
 
 
