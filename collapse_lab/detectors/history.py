@@ -104,7 +104,8 @@ def _shift(name: str, old: Array, new: Array) -> Literal["up", "down", ""]:
     x, y = (_finite(np.array([to_scale(SIGNALS[name], v) for v in part])) for part in (old, new))
     if len(x) < 3 or not len(y):
         return ""
-    error = step_noise(np.diff(x)) * math.sqrt(math.pi / 2 * (1 / len(x) + 1 / len(y)))
+    with np.errstate(over="ignore", invalid="ignore"):  # numbers near the largest are noise enough
+        error = step_noise(np.diff(x)) * math.sqrt(math.pi / 2 * (1 / len(x) + 1 / len(y)))
     shift = float(np.median(y) - np.median(x))
     if abs(shift) <= max(LEAST[SIGNALS[name].transform], ERRORS * error):
         return ""

@@ -148,7 +148,7 @@ def _staleness(scene: Scene) -> Clue | None:
         return Clue(3, scene.since, (f"samples are {age:.2g} updates old", str(move)))
     if last.now >= FAR_WITHIN:
         told = f"the squared log-ratio is {last.now:.2g} at a batch's last update"
-        return Clue(1, scene.since, (told,))
+        return Clue(1, math.inf, (told,))
     return None
 
 
@@ -239,6 +239,8 @@ def _format(scene: Scene) -> Clue | None:
 
 CUT, OFTEN_CUT = 0.05, 0.2
 """Shares of responses at the limit: below the one, no run is told by its limit."""
+FAR = 1.25
+"""Times the mean length before."""
 
 
 def _length(scene: Scene) -> Clue | None:
@@ -252,7 +254,9 @@ def _length(scene: Scene) -> Clue | None:
         return None
     levels = scene.levels(move.signal)
     told = f"{move}: {levels.before:.3g} to {levels.now:.3g}"
-    far = cut >= OFTEN_CUT or scene.levels("length/mean").moved != ""
+    mean = scene.levels("length/mean")
+    changed = mean.now >= FAR * mean.before or mean.before >= FAR * mean.now
+    far = cut >= OFTEN_CUT or changed
     learned = far and scene.is_first(move) and not scene.move("down", *PAID)
     return Clue(1 + far + learned, move.since, (told,))
 

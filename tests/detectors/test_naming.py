@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from collapse_lab.detectors.history import History
 from collapse_lab.detectors.naming import ASKED, MOST, likely
@@ -179,6 +181,18 @@ def test_of_two_that_speak_equally_the_first_to_move_comes_first() -> None:
     length_first = part("policy/valid_frac", 66, "down"), part("length/mean", 60)
     assert named(after, None, *format_first) == ["format", "length"]
     assert named(after, None, *length_first) == ["length", "format"]
+
+
+NUMBERS = st.sampled_from((0.0, 1e-300, 0.5, 1.0, -1.0, 1e300, math.nan, math.inf, -math.inf))
+
+
+@given(st.lists(st.dictionaries(st.sampled_from(ASKED), NUMBERS), max_size=12), st.integers(0, 12))
+def test_whatever_is_logged_naming_answers(rows: list[dict[str, float]], since: int) -> None:
+    history = History(ASKED)
+    for step, values in enumerate(rows):
+        history.update(Record(step, values=values))
+    evidence = [part(name, since, observed=row[name]) for row in rows for name in row]
+    assert len(likely(evidence, history, since)) <= MOST
 
 
 def test_no_more_than_the_likeliest_few_are_named() -> None:
