@@ -17,10 +17,16 @@ from typing import Any, Literal, cast
 Severity = Literal["watch", "alarm", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("watch", "alarm", "critical")
 
+EVENT = "event/"
+"""Begins the name of a note that says what happened to the run at this record."""
 RESTART = "event/restart"
 """Note on the first record after the step went back: the run was resumed from a checkpoint."""
 NEW_RUN = "event/new_run"
 """Note on the first record of another run in the same log; its value is that run's name."""
+CHECKPOINT = "event/checkpoint"
+"""Note on the record of the step after which a checkpoint was saved; its text says where."""
+INTERVENTION = "event/intervention"
+"""Note on the record from which on somebody has changed the run by hand; its text says what."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from collapse_lab.records import NEW_RUN, Alarm, Record
+from collapse_lab.records import EVENT, NEW_RUN, Alarm, Record
 from collapse_lab.tail import Tail
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 RUN, RECORDS, ALARMS, SAMPLES = "run.json", "records.jsonl", "alarms.jsonl", "samples.jsonl"
 SEALED = "records.parquet"
 OWN = "value/"
+KEYS = ("step", "time", "attempt", "run", "events")
+"""Columns of a run's frame that are no signal; a value of such a name is kept under OWN."""
 INBOX, STOP = "inbox.jsonl", "STOP"
 """Under `watch`, the watched process appends its records to INBOX and reads a STOP file as an
 order to end; its environment names the folder in RUN_VARIABLE, and under `--on-alarm stop` the
@@ -152,7 +154,8 @@ class RunReader:
         """Columns step, time, attempt, then one per signal; one row a step.
 
         A step that goes back starts the next attempt, and where attempts overlap the last one
-        wins. NaN is a NaN that was logged, null is a value that was not.
+        wins. NaN is a NaN that was logged, null is a value that was not. What happened to the run
+        (notes that begin with EVENT) is JSON in a column events, where anything did.
         """
         import polars as pl
 
@@ -178,11 +181,13 @@ def to_frame(records: list[Record]) -> pl.DataFrame:
             row.clear()
         row |= {"step": record.step, "time": record.time, "attempt": attempt}
         row |= {_column(name): value for name, value in record.values.items()}
+        if happened := events_of(record):
+            row["events"] = json.dumps(json.loads(row.get("events", "{}")) | happened)
         if run:
             row["run"] = run
     ordered = [rows[key] for key in sorted(rows)]
     names = dict.fromkeys(name for row in ordered for name in row)
-    kinds = {"step": pl.Int64, "attempt": pl.Int64, "run": pl.String}
+    kinds = {"step": pl.Int64, "attempt": pl.Int64, "run": pl.String, "events": pl.String}
     columns = {name: kinds.get(name, pl.Float64) for name in ("step", "time", "attempt", *names)}
     return pl.DataFrame(
         {name: [row.get(name) for row in ordered] for name in columns}, schema=columns
@@ -190,18 +195,23 @@ def to_frame(records: list[Record]) -> pl.DataFrame:
 
 
 def from_frame(frame: pl.DataFrame) -> list[Record]:
-    """A record a row of `RunReader.frame`; notes and histograms are not in it."""
+    """A record a row of `RunReader.frame`; histograms and notes about values are not in it."""
     records: list[Record] = []
     for row in frame.drop("attempt", "run", strict=False).iter_rows(named=True):
-        step, time = row.pop("step"), row.pop("time")
+        step, time, happened = row.pop("step"), row.pop("time"), row.pop("events", None)
         values = {name.removeprefix(OWN): value for name, value in row.items() if value is not None}
-        records.append(Record(step, time, values))
+        records.append(Record(step, time, values, notes=json.loads(happened or "{}")))
     return records
+
+
+def events_of(record: Record) -> dict[str, str]:
+    """The record's notes of what happened to the run."""
+    return {name: text for name, text in record.notes.items() if name.startswith(EVENT)}
 
 
 def _column(name: str) -> str:
     """A value that is named like a column of ours gets one of its own."""
-    return f"{OWN}{name}" if name in ("step", "time", "attempt", "run") else name
+    return f"{OWN}{name}" if name in KEYS else name
 
 
 def seal(folder: Path) -> None:

@@ -15,7 +15,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from collapse_lab.records import NEW_RUN, Alarm, Record
+from collapse_lab.readers.reader import Log
+from collapse_lab.records import CHECKPOINT, INTERVENTION, NEW_RUN, RESTART, Alarm, Record
 from collapse_lab.store import (
     ALARMS,
     RECORDS,
@@ -201,6 +202,25 @@ def test_a_line_that_a_full_disk_cut_costs_no_line_but_itself(tmp_path: Path) ->
     reader = RunReader(run)
     assert [record.step for record in reader.new()] == [1, 3]
     assert reader.unreadable == 1
+
+
+def test_what_happened_to_a_run_outlives_its_seal(tmp_path: Path) -> None:
+    writer = RunWriter(tmp_path)
+    notes = {CHECKPOINT: "step-1", "a": "measured late"}
+    writer.append(Record(1, 10.0, {"a": 1.0, "events": 2.0}, notes=notes))
+    writer.append(Record(1, 10.5, notes={INTERVENTION: "lr halved"}))  # of the same step
+    writer.append(Record(2, 11.0, {"a": 2.0}))
+    writer.append(Record(2, 12.0, {"a": 3.0}, notes={RESTART: "step 2 was logged again"}))
+    writer.finish()
+    (tmp_path / "records.jsonl").unlink()
+    again = from_frame(RunReader(tmp_path).frame())
+    assert [record.notes for record in again] == [
+        {CHECKPOINT: "step-1", INTERVENTION: "lr halved"},
+        {RESTART: "step 2 was logged again"},
+    ]
+    assert again[0].values == {"a": 1.0, "events": 2.0} and again[1].values == {"a": 3.0}
+    read = Log(tmp_path).close()
+    assert [list(record.notes) for record in read] == [[CHECKPOINT, INTERVENTION], [RESTART]]
 
 
 def test_the_records_of_a_frame_are_those_that_made_it() -> None:

@@ -20,7 +20,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.utils import clip_grad_norm_
 
-from collapse_lab.records import Record
+from collapse_lab.records import CHECKPOINT, Record
 from collapse_lab.trainers.algorithms import Algorithm, policy_loss
 from collapse_lab.trainers.checkpoints import State
 from collapse_lab.trainers.filters import collect, every_group
@@ -107,9 +107,12 @@ def train(
         values |= {"arena/turns_played": float(state.turns), "time/step": clock.total()}
         if state.step % recipe.sample_every == 0:
             sample(state.step, transcripts(rollouts, task, codec, SAMPLED_EPISODES))
-        emit(observer.step(state.step, values | clock.laps))
+        record = observer.step(state.step, values | clock.laps)
         state.step += 1
-        if checkpoint is not None and state.step % recipe.checkpoint_every == 0:
+        if checkpoint is None or state.step % recipe.checkpoint_every:
+            emit(record)
+        else:
+            emit(replace(record, notes={**record.notes, CHECKPOINT: checkpoint.name}))
             state.save(checkpoint, recipe)
 
 

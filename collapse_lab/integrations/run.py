@@ -138,7 +138,8 @@ class Run:
 
         Values are Python, NumPy or torch scalars, nested dictionaries are joined with "/", and
         anything else is left out with one warning a name. Without `step` the steps count on.
-        `notes` explain values, by name.
+        `notes` explain values, by name, or say what happened to the run: `event/checkpoint` and
+        `event/intervention`, which the app marks.
         """
         if self._recorder is None:
             return

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from collapse_lab.integrations.recorder import reaches
 from collapse_lab.integrations.run import Run, asked_to_stop_on, init
-from collapse_lab.records import Severity
+from collapse_lab.records import CHECKPOINT, Severity
 
 if TYPE_CHECKING:
     from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
@@ -58,6 +58,7 @@ class CollapseCallback(TrainerCallback):
         self._root, self._name = root, name
         self._alarms_seen = 0
         self._stopped = False
+        self._logged: int | None = None
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -91,8 +92,16 @@ class CollapseCallback(TrainerCallback):
             return
         values, notes = _numbers(logs, args.logging_nan_inf_filter)
         self.run.log(values, state.global_step, notes=notes)
+        self._logged = state.global_step
         if self._acts:
             self._act(self.run, args, control)
+
+    def on_save(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        if self.run and self._logged is not None:
+            note = {CHECKPOINT: f"checkpoint-{state.global_step}"}
+            self.run.log({}, self._logged, notes=note)  # a record of its own would hold no number
 
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any

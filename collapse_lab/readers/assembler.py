@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from collapse_lab.readers.aliases import Names
 from collapse_lab.readers.base import Row
-from collapse_lab.records import NEW_RUN, RESTART, Record
+from collapse_lab.records import EVENT, NEW_RUN, RESTART, Record
 
 
 class Assembler:
@@ -56,8 +56,9 @@ class Assembler:
         values = self.names.rename(row.values)
         notes: dict[str, str] = {}
         if row.notes:
-            names = self.names.translate({**row.values, **row.notes})
-            notes = {names[key]: text for key, text in row.notes.items()}
+            about = [key for key in row.notes if not key.startswith(EVENT)]
+            names = self.names.translate({**row.values, **dict.fromkeys(about)})
+            notes = {names.get(key, key): text for key, text in row.notes.items()}
         if row.run != self._run:
             self._run, self._last_step = row.run, -1
             notes[NEW_RUN] = row.run
@@ -70,7 +71,9 @@ class Assembler:
 def _adds(row: Row, held: Row) -> bool:
     """Whether a row completes the held one; a key stated anew is another observation of the step.
 
-    Writers repeat what says where they are (an epoch) beside what they add.
+    Writers repeat what says where they are (an epoch) beside what they add. A row may also bring
+    notes alone.
     """
     again = row.values.keys() & held.values.keys()
-    return row.values.keys() > again and all(row.values[key] == held.values[key] for key in again)
+    repeats = all(row.values[key] == held.values[key] for key in again)
+    return not row.values or (row.values.keys() > again and repeats)

@@ -5,6 +5,7 @@ See `collapse_lab.store` and `collapse_lab.records`.
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from typing import ClassVar
@@ -80,10 +81,11 @@ def _sealed_rows(path: Path) -> list[Row]:
     rows: list[Row] = []
     for columns in pl.read_parquet(path).drop("attempt").iter_rows(named=True):
         step, time, run = columns.pop("step"), columns.pop("time"), columns.pop("run", "")
+        happened = json.loads(columns.pop("events", None) or "{}")
         values = {
             name.removeprefix("value/"): value
             for name, value in columns.items()
             if value is not None
         }
-        rows.append(Row(step, values, math.nan if time is None else time, run=run))
+        rows.append(Row(step, values, math.nan if time is None else time, happened, run))
     return rows

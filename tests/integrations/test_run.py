@@ -168,6 +168,25 @@ def test_a_name_stated_anew_for_an_older_step_is_a_restart(run: collapse_lab.Run
     assert [RESTART in record.notes for record in found] == [False, False, True, False]
 
 
+def test_what_happened_joins_the_record_of_its_step(run: collapse_lab.Run):
+    run.log({"x": 1.0}, step=10)
+    run.log({}, step=10, notes={"event/checkpoint": "step-10"})
+    run.log({"x": 2.0}, step=11, notes={"event/intervention": "learning rate halved"})
+    run.log({}, step=10, notes={"event/checkpoint": "step-10, uploaded"})  # late: the newest has it
+    assert run.flush()
+    assert [(r.step, r.values, r.notes) for r in records(run.folder)] == [
+        (10, {"x": 1.0}, {"event/checkpoint": "step-10"}),
+        (
+            11,
+            {"x": 2.0},
+            {
+                "event/intervention": "learning rate halved",
+                "event/checkpoint": "step-10, uploaded",
+            },
+        ),
+    ]
+
+
 def test_names_are_translated_like_those_of_any_log(tmp_path: Path):
     with collapse_lab.init(root=tmp_path, framework="verl") as run:
         run.log({"actor/grad_norm": 2.0, "my/own": 1.0}, step=1)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from collapse_lab.records import Record
+from collapse_lab.records import CHECKPOINT, Record
 from collapse_lab.signals import known
 from collapse_lab.store import INBOX, RUN_VARIABLE, STOP, RunReader
 from collapse_lab.trainers.checkpoints import State
@@ -170,6 +170,8 @@ def test_a_stale_sampler_shows_at_once_and_a_resumed_one_is_as_late(cache: Path,
     )
     train(recipe, resumed.append, cache=cache, checkpoint=path)
     assert [numbers(record) for record in resumed] == [numbers(record) for record in whole]
+    saved = [record.step for record in resumed if record.notes == {CHECKPOINT: "checkpoint.pt"}]
+    assert saved == [record.step for record in resumed if record.step % 2]  # after every second
 
 
 def test_ratios_are_to_whom_the_recipe_says(cache: Path):
