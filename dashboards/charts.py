@@ -83,7 +83,7 @@ class Charts:
             values = np.full(len(steps), np.nan)
             judged = self._steps.array[: len(chart)]
             rows = np.searchsorted(steps, judged)
-            known = rows < len(steps)
+            known = (rows < len(steps)) & np.isfinite(chart.array)
             values[rows[known]] = chart.array[known]
         return Column(values, np.isfinite(values))
 

@@ -6,6 +6,7 @@ A step that goes back is a restart, and where attempts overlap the last one coun
 
 from __future__ import annotations
 
+import json
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
@@ -17,13 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collapse_lab.records import NEW_RUN, Record
-from collapse_lab.store import RunReader
+from collapse_lab.store import KEYS, RunReader, events_of
 
 if TYPE_CHECKING:
     import polars as pl
 
 Floats = NDArray[np.float64]
-KEYS = ("step", "time", "attempt", "run")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,15 @@ class Column:
     @property
     def finite(self) -> NDArray[np.bool_]:
         return self.present & np.isfinite(self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """A note of a record about the run: `name` is one such as `records.RESTART`."""
+
+    step: int
+    name: str
+    text: str
 
 
 class Columns(Protocol):
@@ -64,6 +73,11 @@ class Columns(Protocol):
 
     @property
     def attempts(self) -> NDArray[np.int64]: ...
+    @property
+    def events(self) -> Sequence[Happened]:
+        """What happened to the run, as its records note it."""
+        ...
+
     @property
     def nbytes(self) -> int: ...
 
@@ -97,6 +111,14 @@ class SealedColumns:
         self.steps: NDArray[np.int64] = keys["step"].to_numpy()
         self.times: Floats = keys["time"].fill_null(float("nan")).to_numpy()
         self.attempts: NDArray[np.int64] = keys["attempt"].to_numpy()
+        self.events: list[Happened] = []
+        if "events" in schema:
+            noted = keys.select("step", "events").drop_nulls()
+            self.events = [
+                Happened(step, name, text)
+                for step, told in noted.iter_rows()
+                for name, text in json.loads(told).items()
+            ]
         self._columns: OrderedDict[str, Column] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -152,6 +174,7 @@ class OpenColumns:
     def _clear(self) -> None:
         self._keys = {name: Growing(kind) for name, kind in _KINDS.items()}
         self._values: dict[str, tuple[Growing, Growing]] = {}
+        self.events: list[Happened] = []
         self._attempt = 0
         self._last_step: int | None = None
 
@@ -203,6 +226,9 @@ class OpenColumns:
             self._attempt += 1
         self._last_step = record.step
         row = self._row(record)
+        self.events += [
+            Happened(record.step, name, text) for name, text in events_of(record).items()
+        ]
         for name, value in record.values.items():
             pair = self._values.get(name)
             if pair is None:
@@ -238,6 +264,7 @@ class OpenColumns:
             for _, present in self._values.values():
                 if row < len(present):
                     present.array[row] = False
+            self.events = [event for event in self.events if event.step != record.step]
         for column, value in zip(self._keys.values(), key, strict=True):
             column.array[row] = value
         self.version += 1

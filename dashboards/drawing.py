@@ -12,11 +12,19 @@ from collapse_lab.dashboards.chart_drawing import charted
 from collapse_lab.dashboards.columns import Columns, Floats
 from collapse_lab.dashboards.curves import AXES, TOKENS, Curve, Window, axis_of, curve
 from collapse_lab.dashboards.desk import Desk
-from collapse_lab.dashboards.figures import RAW, SMOOTH, Event, Shade, appended, panel
+from collapse_lab.dashboards.figures import (
+    CHECKPOINT_MARK,
+    RAW,
+    SMOOTH,
+    Event,
+    Shade,
+    appended,
+    panel,
+)
 from collapse_lab.dashboards.strips import lane, with_strip
 from collapse_lab.dashboards.summary import tell
 from collapse_lab.dashboards.view import View, number
-from collapse_lab.records import Alarm, Evidence
+from collapse_lab.records import EVENT, Alarm, Evidence
 
 POINTS = 900
 X = {"step": "Step", "tokens": "Tokens", "time": "Hours", "event": "From the alarm"}
@@ -32,6 +40,7 @@ class Cursor(TypedDict):
     base: int
     version: int
     alarms: int
+    events: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +78,7 @@ def sheet(desk: Desk, name: str, view: View, theme: str | None, signals: Iterabl
     """Draws some of a run's signals. Raises UnknownRun."""
     columns, alarms = desk.columns(name), desk.alarms(name)
     rows = columns.rows
-    cursor = Cursor(rows=rows, base=rows, version=columns.version, alarms=len(alarms))
+    cursor = _cursor(columns, rows, rows, alarms)
     window = window_of(view, alarms)
     x = axis_of(columns, window)
     asked = list(signals)
@@ -109,17 +118,17 @@ def growth(
 ) -> Sheet | None:
     """What has come since `shown`, as patches that append to the panels; None when nothing has.
 
-    Drawn anew instead after a restart, an alarm, the run's end, or when POINTS have been appended.
-    Raises UnknownRun.
+    Drawn anew instead after a restart or another event, an alarm, the run's end, or when POINTS
+    have been appended. Raises UnknownRun.
     """
     columns, alarms = desk.columns(name), desk.alarms(name)
     rows = columns.rows
-    same = columns.version == shown["version"] and len(alarms) == shown["alarms"]
+    cursor = _cursor(columns, rows, shown["base"], alarms)
+    same = all(cursor[part] == shown[part] for part in ("version", "alarms", "events"))
     if same and rows == shown["rows"]:
         return None
     if not same or rows - shown["base"] > POINTS:
         return sheet(desk, name, view, theme, signals)
-    cursor = Cursor(rows=rows, base=shown["base"], version=columns.version, alarms=len(alarms))
     window = window_of(view, alarms)
     x = axis_of(columns, window)[:rows]
     fresh = slice(shown["rows"], len(x))
@@ -147,6 +156,16 @@ def growth(
     return Sheet(figures, latest, cursor, True)
 
 
+def _cursor(columns: Columns, rows: int, base: int, alarms: Sequence[Alarm]) -> Cursor:
+    return Cursor(
+        rows=rows,
+        base=base,
+        version=columns.version,
+        alarms=len(alarms),
+        events=len(columns.events),
+    )
+
+
 def _appendable(grown: Curve) -> bool:
     """Marks and gaps are drawn with the whole panel."""
     return not (len(grown.nan) or len(grown.above) or len(grown.below) or grown.gaps)
@@ -164,20 +183,33 @@ def shown_range(x: Floats, window: Window) -> tuple[float, float] | None:
 
 
 def events(columns: Columns, x: Floats) -> list[Event]:
-    """Restarts and jumps of the learning rate."""
-    found = [
-        Event(float(x[row]), "restart", "restart")
-        for row in np.flatnonzero(np.diff(columns.attempts[: len(x)]) > 0) + 1
-    ]
+    """What happened to the run: restarts, jumps of the learning rate, interventions, checkpoints;
+    of too many the last of these are left out."""
+    found: dict[tuple[str, float], Event] = {}
+
+    def add(kind: str, at: float, text: str) -> None:
+        found.setdefault((kind, at), Event(at, kind, text))
+
+    for told in columns.events:
+        kind = told.name.removeprefix(EVENT)
+        if kind in NOTED:
+            add(kind, x_of(columns, x, told.step), f"{kind}: {told.text}"[:MOST_TEXT])
+    for row in np.flatnonzero(np.diff(columns.attempts[: len(x)]) > 0) + 1:
+        add("restart", float(x[row]), "restart")
     rate = columns.read([LR]).get(LR)
     if rate is not None:
         at = np.flatnonzero(rate.finite & (rate.values > 0))
         jumps = np.abs(np.diff(np.log(rate.values[at]))) > np.log(LR_JUMP)
         jumps[:WARM_UP] = False
-        found += [Event(float(x[at[k + 1]]), "lr", "learning rate") for k in np.flatnonzero(jumps)]
-    return found[:MOST_EVENTS]
+        for k in np.flatnonzero(jumps):
+            old, new = rate.values[at[k]], rate.values[at[k + 1]]
+            add("lr", float(x[at[k + 1]]), f"learning rate from {old:.3g} to {new:.3g}")
+    kept = sorted(found.values(), key=lambda event: (event.kind == CHECKPOINT_MARK, event.x))
+    return sorted(kept[:MOST_EVENTS], key=lambda event: event.x)
 
 
+NOTED = ("restart", "intervention", CHECKPOINT_MARK)
+MOST_TEXT = 80
 WARM_UP = 3
 """A warm-up's first steps multiply the rate by themselves."""
 

@@ -16,17 +16,19 @@ from dash import Patch
 
 from collapse_lab.dashboards.columns import Floats
 from collapse_lab.dashboards.curves import Curve
-from collapse_lab.dashboards.style import PALETTES, Palette, layout, packed, theme_of
+from collapse_lab.dashboards.style import PALETTES, Palette, inert, layout, packed, theme_of
 from collapse_lab.records import Alarm, Evidence
 from collapse_lab.signals import SIGNALS
 
 RAW, SMOOTH = 0, 1
+CHECKPOINT_MARK = "checkpoint"
 HEIGHT = 150
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened to the run as a whole, at an x: a restart, a jump of the LR, ..."""
+    """Something that happened to the run as a whole, at an x. `kind`: restart, intervention, lr
+    (its jump), or CHECKPOINT_MARK."""
 
     x: float
     kind: str
@@ -84,7 +86,9 @@ def panel(
         "y": listed(smooth_y) if growing else packed(smooth_y),
         "line": {"color": colours.line, "width": 1.8},
     }
-    marks = [mark for mark in _marks(curve, colours) if growing or mark["y"]]
+    marks = [*_marks(curve, colours), _told(events, colours)]
+    if not growing:
+        marks = [mark for mark in marks if mark["y"]]
     span = _extended(curve.span, evidence)
     return {
         "data": [raw, *([smooth] if smoothed or growing else []), *marks],
@@ -141,6 +145,21 @@ def _marks(curve: Curve, colours: Palette) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+def _told(events: Sequence[Event], colours: Palette) -> dict[str, Any]:
+    """What happened, in words on a mark: of checkpoints at the foot of a panel, else at the top."""
+    saved = [event.kind == CHECKPOINT_MARK for event in events]
+    return {
+        "type": "scatter", "mode": "markers", "x": [event.x for event in events],
+        "y": [0.02 if one else 0.98 for one in saved], "yaxis": "y2",
+        "text": [inert(event.text) for event in events],
+        "hovertemplate": "%{x:,}: %{text}<extra></extra>",
+        "marker": {
+            "symbol": ["line-ns-open" if one else "triangle-down" for one in saved], "size": 7,
+            "color": colours.muted, "line": {"width": 1.4, "color": colours.muted},
+        },
+    }  # fmt: skip
+
+
 def _shapes(
     colours: Palette,
     shades: Sequence[Shade],
@@ -194,7 +213,8 @@ def uprights(
         if firm and shade.healthy is not None:
             shapes.append(_line(shade.healthy, colours.healthy, 1.4, "4px,3px"))
         shapes.append(_line(shade.x, colour, 1.6 if firm else 1, "solid" if firm else "dot"))
-    shapes += [_line(event.x, colours.muted, 1, "dash") for event in events]
+    lines = [event.x for event in events if event.kind != CHECKPOINT_MARK]
+    shapes += [_line(x, colours.muted, 1, "dash") for x in lines]
     return [shape | {"layer": layer} for shape in shapes]
 
 

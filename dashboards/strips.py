@@ -21,8 +21,8 @@ from collapse_lab.dashboards.style import PALETTES, Palette, layout, packed, the
 FLOOR, LEAST = 1.0, 0.01
 """The least CUSUM and the least e-value that are told apart from none: an e-value of 1 says
 nothing yet, and below it speaks for health."""
-STRIP = 5
-"""The strip's place among a panel's traces."""
+STRIP = 6
+"""The strip's place among the traces of a panel that grows."""
 STRIP_HEIGHT = 44
 LANE_HEIGHT = 120
 AXIS = "y3"

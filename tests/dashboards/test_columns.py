@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl  # here, so that no example is timed with its import
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collapse_lab.dashboards.columns import Columns, OpenColumns, SealedColumns
+from collapse_lab.dashboards.columns import Columns, Happened, OpenColumns, SealedColumns
 from collapse_lab.dashboards.library import Library
-from collapse_lab.records import Record
+from collapse_lab.records import CHECKPOINT, RESTART, Record
 from collapse_lab.store import SEALED, RunWriter, to_frame
 
 NUMBERS = st.floats(width=16, allow_nan=True, allow_infinity=True)
@@ -37,6 +37,7 @@ def shown(columns: Columns) -> dict[str, list[float | None]]:
     }
 
 
+@settings(deadline=None)  # files are written, on machines that are busy
 @given(RECORDS, st.integers(0, 25))
 def test_an_open_run_read_in_pieces_equals_its_frame(
     tmp_path_factory: pytest.TempPathFactory, records: list[Record], cut: int
@@ -57,6 +58,7 @@ def test_an_open_run_read_in_pieces_equals_its_frame(
         np.testing.assert_equal(found[name], frame[name].to_list())
 
 
+@settings(deadline=None)
 @given(RECORDS)
 def test_a_sealed_run_equals_the_open_one(
     tmp_path_factory: pytest.TempPathFactory, records: list[Record]
@@ -84,6 +86,21 @@ def test_a_restart_rewrites_rows_and_says_so(tmp_path: Path) -> None:
     assert shown(columns) == {"a": [0, 1, 20, 3], "old": [1, 1, None, 1]}
     assert columns.attempts.tolist() == [0, 0, 1, 0]
     assert columns.version != version
+
+
+def test_what_happened_to_a_run_is_told_before_and_after_its_seal(tmp_path: Path) -> None:
+    writer = RunWriter(tmp_path / "run")
+    columns = OpenColumns(tmp_path / "run")
+    writer.append(Record(1, values={"a": 1.0}, notes={CHECKPOINT: "step-1", "a": "measured late"}))
+    writer.append(Record(2, values={"a": 1.0}, notes={CHECKPOINT: "step-2"}))
+    writer.append(Record(3, values={"a": 1.0}))
+    writer.append(Record(2, values={"a": 1.0}, notes={RESTART: "from step 1"}))
+    columns.refresh()
+    told = [Happened(1, CHECKPOINT, "step-1"), Happened(2, RESTART, "from step 1")]
+    assert columns.events == told
+    writer.finish()
+    sealed = SealedColumns(tmp_path / "run" / SEALED)
+    assert sealed.events == told and list(sealed.names) == ["a"]
 
 
 def test_only_the_columns_asked_for_are_read_and_the_longest_unused_go(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ import pytest
 from app_examples import ENTROPY, alarm_at, collapsing, served, write_run
 
 from collapse_lab.mechanisms import MECHANISMS
-from collapse_lab.records import Record, Suspicion
+from collapse_lab.records import CHECKPOINT, INTERVENTION, Record, Suspicion
 from collapse_lab.signals import HISTOGRAMS
 from collapse_lab.store import RunWriter
 
 HOSTILE = "<img src=x onerror=alert(1)>"
+HAPPENED = {20: {CHECKPOINT: "step-20"}, 25: {INTERVENTION: f"halved the rate {HOSTILE}"}}
 BINS = len(HISTOGRAMS["ratio/log"].edges) + 1
 
 
@@ -38,7 +40,8 @@ def address(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             "policy/entropy": 0.5 + 0.01 * math.sin(step),
             "kl/ref_share_neg_low": 0.4,
         }
-        writer.append(Record(step, 1000.0 + step, values, {"ratio/log": counts}))
+        notes = HAPPENED.get(step, {})
+        writer.append(Record(step, 1000.0 + step, values, {"ratio/log": counts}, notes))
     first = replace(ENTROPY, signal="ratio/khat", family="ratio", since=35, direction="up")
     about = replace(alarm_at(42), evidence=(replace(ENTROPY, since=39), first),
                     since_interval=(35, 36), last_healthy_step=34,
@@ -75,6 +78,20 @@ def test_the_lanes_stand_in_the_order_of_their_begin_and_lead_to_the_panel(
     page.wait_for_url("**tab=signals&q=ratio*")
     page.wait_for_selector(".panel:not([hidden]) .scatterlayer .trace")
     assert page.locator(".panel:not([hidden]) .signal").all_inner_texts() == ["ratio/khat"]
+
+
+def test_what_happened_to_a_run_is_marked_after_its_seal_too(page: Any, address: str) -> None:
+    page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
+    page.goto(f"{address}/run/whole?q=reward")
+    page.wait_for_selector(".panel .scatterlayer .trace .point", state="attached")
+    plot = page.locator("[data-signal='reward/mean'] .js-plotly-plot")
+    marks = plot.evaluate(
+        "plot => plot.data.filter((trace) => trace.text).map((t) => [t.x, t.text])"
+    )
+    intervention = f"intervention: halved the rate {escape(HOSTILE, quote=False)}"
+    assert marks == [[[20, 25], ["checkpoint: step-20", intervention]]]
+    lines = plot.evaluate("plot => plot.layout.shapes.filter((s) => s.line.dash == 'dash')")
+    assert [line["x0"] for line in lines] == [25]
 
 
 def test_the_ratio_is_a_heat_map_with_its_clip_and_a_zoom_stays_in_the_address(
