@@ -13,18 +13,22 @@ from html import escape
 
 from benchmarks.detection_tables import Judged
 from collapse_lab.calibration import conformal
+from collapse_lab.corpus import CorpusRun
 from collapse_lab.figure.palette import paint
 from collapse_lab.figure.panel import Box, Scale, curve, vertical
-from collapse_lab.labels import REWARDS
+from collapse_lab.labels import REWARDS, label_run
+from collapse_lab.records import Record
 from collapse_lab.scorecard import ALARM, HEALTHY, LATE, rules, scored
 from collapse_lab.scoring import late_recall
 
 MOST = 60
 """Cells of one drawing."""
 WIDTH, COLUMNS, LEFT, GAP, HEAD = 880, 5, 12, 12, 58
-REWARD, SCORES, CAPTION, SPACE = 54, 26, 30, 14
+REWARD, SCORES, CAPTION, SPACE = 54, 26, 42, 14
 CELL = (WIDTH - 2 * LEFT - (COLUMNS - 1) * GAP) / COLUMNS
 HEIGHT = CAPTION + REWARD + 2 + SCORES + SPACE
+SUCCESS = "rewards/accuracy_reward/mean"
+"""Under TRL, what a run with a proxy for a reward is labelled by."""
 HIGHEST = 1.5
 """Of a limit: scores beyond it are drawn there."""
 DETECTORS = dict(zip(conformal.CALIBRATED, ("line", "notice", "healthy"), strict=False))
@@ -102,15 +106,16 @@ def _kin(one: Judged) -> tuple[str, ...]:
 
 def _cell(one: Judged, left: float, top: float) -> list[str]:
     run, records = one.found, one.run.records
-    reward = next(
-        (name for name in REWARDS if any(name in record.values for record in records)), REWARDS[0]
-    )
+    reward = labelled_by(one.run)
     box = Box(left, top + CAPTION, CELL, REWARD)
     below = Box(left, box.bottom + 2, CELL, SCORES)
     x = Scale(records[0].step, records[-1].step, left, left + CELL)
     parts = [
         f'<text x="{left}" y="{top + 10}" font-weight="600">{escape(_short(run.name))}</text>',
-        f'<text x="{left}" y="{top + 22}" {paint("faint")}>{escape(caption(one))}</text>',
+        *(
+            f'<text x="{left}" y="{top + 22 + 12 * line}" {paint("faint")}>{escape(words)}</text>'
+            for line, words in enumerate(caption(one))
+        ),
         box.whole("plot"),
         below.whole("plot"),
         *curve(reward, records, x, vertical(reward, records, box), box, 1.2),
@@ -126,19 +131,35 @@ def _cell(one: Judged, left: float, top: float) -> list[str]:
     return parts
 
 
-def caption(one: Judged) -> str:
+def labelled_by(run: CorpusRun) -> str:
+    """The series that gives the run its label: the reward, or the success that it hides."""
+    there = [
+        name for name in (*REWARDS, SUCCESS) if any(name in record.values for record in run.records)
+    ]
+    for name in there:
+        series = [
+            Record(record.step, values={"reward/mean": record.values[name]})
+            for record in run.records
+            if name in record.values
+        ]
+        if label_run(series) == run.label:
+            return name
+    return there[0]
+
+
+def caption(one: Judged) -> tuple[str, str]:
     """What was set up or became of it, and what the first alarm was."""
     run = one.found
     first = next((part for part in run.raised if part[1] in ("alarm", "critical")), None)
-    failure = run.facts["failure"]
-    what = failure if failure != run.kind else run.kind.replace("_", " ")
+    what = run.kind if run.facts["failure"] == run.kind else run.facts["failure"]
+    what = what.replace("_", " ")
     if first is None:
-        return f"{what}; never"
+        return what, "never alarmed on"
     point, _, detector = first
     if run.onset is None:
-        return f"{what}; {detector}"
+        return what, detector
     late = point - run.onset
-    return f"{what}; {detector} {f'{late} late' if late > 0 else f'{-late} before'}"
+    return what, f"{detector} {late} late" if late > 0 else f"{detector} {-late} before"
 
 
 def _scores(one: Judged, x: Scale, box: Box) -> list[str]:

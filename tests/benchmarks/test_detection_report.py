@@ -22,7 +22,7 @@ from benchmarks.detection_tables import Judged
 from benchmarks.judge import Judgement
 from collapse_lab.calibration.conformal import NAMES
 from collapse_lab.corpus import CorpusRun
-from collapse_lab.labels import Kind, Label
+from collapse_lab.labels import Kind, Label, label_run
 from collapse_lab.records import Record, Severity
 from collapse_lab.scorecard import JudgedRun
 
@@ -159,10 +159,24 @@ def test_the_gallery_shows_what_was_missed_and_every_false_alarm() -> None:
 
 def test_a_cell_says_how_the_alarm_missed() -> None:
     captions = {one.found.name: detection_gallery.caption(one) for one in corpus()}
-    assert captions["too late"] == "lag; reward-drop 11 late"
-    assert captions["premature"] == "format; reward-drop 40 before"
-    assert captions["never"] == "format; never"
-    assert captions["dip"] == "healthy with dip; reward-drop"
+    assert captions["too late"] == ("lag", "reward-drop 11 late")
+    assert captions["premature"] == ("format", "reward-drop 40 before")
+    assert captions["never"] == ("format", "never alarmed on")
+    assert captions["dip"] == ("healthy with dip", "reward-drop")
+
+
+def test_a_run_whose_reward_hides_its_fall_is_drawn_by_what_labelled_it() -> None:
+    success = [0.1 + 0.8 * min(step / 30, 1) * (step < 60) for step in range(LENGTH)]
+    records = [
+        Record(step, values={"reward/mean": step, "rewards/accuracy_reward/mean": share})
+        for step, share in enumerate(success)
+    ]
+    label = label_run([Record(step, values={"reward/mean": x}) for step, x in enumerate(success)])
+    assert label.kind == "collapse"
+    hacked = CorpusRun("hacked", records, label, {}, "g")
+    assert detection_gallery.labelled_by(hacked) == "rewards/accuracy_reward/mean"
+    honest = CorpusRun("honest", records, Label("healthy"), {}, "g")
+    assert detection_gallery.labelled_by(honest) == "reward/mean"
 
 
 def test_of_too_many_failures_the_gallery_draws_some_of_every_kin_and_says_so() -> None:
@@ -173,7 +187,7 @@ def test_of_too_many_failures_the_gallery_draws_some_of_every_kin_and_says_so() 
     ]
     missed, _ = detection_gallery.galleries(many)
     assert (missed.shown, missed.of) == (detection_gallery.MOST, 180)
-    assert missed.svg.count("format; never") == missed.svg.count("lag; never") == 30
+    assert missed.svg.count(">format<") == missed.svg.count(">lag<") == 30
     assert "180, of which 60 are drawn." in detection_gallery.text([missed])
 
 
