@@ -1,12 +1,14 @@
 """Every other detector on a corpus of runs, beside ours: at its defaults, and calibrated alike.
 
     python -m benchmarks.peers --install
-    python -m benchmarks.challengers data/arena data/arena-rates [--write]
+    python -m benchmarks.challengers data/arena data/arena-rates [--hazard] [--write]
 
 Roots are folders of run folders or of logs, with the labels of `collapse_lab.corpus`. Prints one
-table and, below it, ours against the best challenger. `--write` puts the table into
-`benchmarks/README.md` and its main rows into `README.md`. What the columns mean is said below the
-table; how a score was made of each tool's thresholds, in `peer_worker.py` and `peer_monitors.py`.
+table and, below it, ours against the best challenger. `--hazard` also trains the hazard model for
+each group of runs on the others, for which every run needs a recorded seed. `--write` puts the
+table into `benchmarks/README.md` and its main rows into `README.md`. What the columns mean is said
+below the table; how a score was made of each tool's thresholds, in `peer_worker.py` and
+`peer_monitors.py`.
 """
 
 from __future__ import annotations
@@ -15,9 +17,10 @@ import argparse
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 
-from benchmarks import peers, simple_rules
+from benchmarks import challengers_hazard, peers, simple_rules
 from benchmarks.challengers_limits import LIMITS
 from benchmarks.challengers_scores import (
     ALPHA,
@@ -50,6 +53,8 @@ LIMITED = {
     "watch or above": (CusumWatch.name,),
 }
 """Tier of ours -> the detectors that are calibrated for it."""
+RECALLS = {"early_recall": "early", "recall_10_later": f"by onset + {LATE}"}
+"""Outcome -> as it is called in the tables."""
 ONLY_LONG = ("critical", "watch or above", RESIDUALS, "responses")
 """Endings of rows that the short table leaves out, beside those that know nothing."""
 LONG, SHORT = ROOT / "benchmarks/README.md", ROOT / "README.md"
@@ -65,15 +70,20 @@ class Contender:
     equal: Alarms | None = None
 
 
-def contenders(seen: Sequence[Seen], with_peers: bool) -> dict[str, Contender]:
-    """Row -> contender: ours first, then tools, rules, and rows that know nothing."""
+def contenders(
+    seen: Sequence[Seen], with_peers: bool, learned: Mapping[str, Alarms] | None = None
+) -> dict[str, Contender]:
+    """Row -> contender: ours first, then tools, rules, and rows that know nothing.
+
+    `learned` are the first alarms of models that were trained without the runs they judge.
+    """
+    hard: Alarms = [one.run.alarms("critical") for one in seen]
 
     def calibrated(defaults: Alarms | None, *detectors: str) -> Contender:
         return Contender(defaults, held_out(seen, detectors), equal(seen, detectors))
 
     def ours(name: str, *detectors: str) -> Contender:
         """A tier of ours. Hard failures have no limit and stay outside of alpha, as in `watch`."""
-        hard = [one.run.alarms("critical") for one in seen]
         limited = calibrated([one.run.alarms(name) for one in seen], *detectors)
         return Contender(
             limited.defaults, _joined(limited.held_out, hard), _joined(limited.equal, hard)
@@ -85,7 +95,9 @@ def contenders(seen: Sequence[Seen], with_peers: bool) -> dict[str, Contender]:
     found: dict[str, Contender] = {}
     for name, detectors in LIMITED.items():
         found[OURS + name] = ours(name, *detectors)
-    found[OURS + "critical"] = Contender([one.run.alarms("critical") for one in seen])
+    for name, alarms in (learned or {}).items():
+        found[OURS + name] = Contender(None, _joined(alarms, hard))
+    found[OURS + "critical"] = Contender(hard)
     for peer, requirement in zip(peers.KEYS, peers.REQUIREMENTS, strict=True):
         if with_peers:
             name = requirement.replace("==", " ")
@@ -158,10 +170,10 @@ def short_table(seen: Sequence[Seen], found: Mapping[str, Contender]) -> str:
 
 
 def comparisons(seen: Sequence[Seen], found: Mapping[str, Contender]) -> str:
-    """Ours against the best challenger, under both kinds of limits."""
+    """Ours against the best challenger, under both kinds of limits, early and ten records late."""
     runs = [one.run for one in seen]
     lines: list[list[str]] = []
-    for way in ("held_out", "equal"):
+    for (outcome, shown), way in product(RECALLS.items(), ("held_out", "equal")):
         others = {
             name: alarms
             for name, one in found.items()
@@ -170,11 +182,10 @@ def comparisons(seen: Sequence[Seen], found: Mapping[str, Contender]) -> str:
         for name, one in found.items():
             ours: Alarms | None = getattr(one, way)
             if name.startswith(OURS) and ours is not None:
-                against = against_best(runs, ours, others)
-                lines.append([name, way.replace("_", " "), *_against(against)])
-    return table_of(
-        ["ours", "limits", "best challenger", "ratio of early recall", "difference"], lines
-    )
+                against = against_best(runs, ours, others, outcome)
+                lines.append([name, shown, way.replace("_", " "), *_against(against)])
+    header = ["ours", "recall", "limits", "best challenger", "ratio", "difference"]
+    return table_of(header, lines)
 
 
 def summary(seen: Sequence[Seen]) -> str:
@@ -252,15 +263,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Every detector on a corpus, calibrated alike.")
     parser.add_argument("roots", nargs="+", type=Path)
     parser.add_argument("--write", action="store_true", help="put the tables into the READMEs")
+    parser.add_argument("--hazard", action="store_true", help="train the hazard model for each")
     parser.add_argument("--without-peers", action="store_true", help="only what runs in here")
     arguments = parser.parse_args()
     seen = read(arguments.roots, not arguments.without_peers)
-    found = contenders(seen, not arguments.without_peers)
+    learned = challengers_hazard.held_out(seen, arguments.roots) if arguments.hazard else None
+    found = contenders(seen, not arguments.without_peers, learned)
     compared = comparisons(seen, found)
     whole = "\n\n".join((summary(seen), table(seen, found), FOOTNOTE, compared))
     print(whole)
     if arguments.write:
-        command = " ".join(map(str, arguments.roots))
+        command = " ".join(map(str, arguments.roots)) + " --hazard" * arguments.hazard
         command = f"`python -m benchmarks.challengers {command} --write`"
         write(LONG, f"Written by {command}. {whole}")
         write(SHORT, f"{summary(seen)}\n\n{short_table(seen, found)}")

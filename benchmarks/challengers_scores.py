@@ -116,8 +116,8 @@ def best_single_signal(seen: Sequence[Seen], alpha: float = ALPHA) -> tuple[Alar
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Early recall of ours against a challenger's: ratio and difference with paired 95 %
-    intervals over resampled groups. A ratio of nothing to nothing is 1."""
+    """Recall of ours against a challenger's: ratio and difference with paired 95 % intervals over
+    resampled groups. A ratio of nothing to nothing is 1."""
 
     challenger: str
     ratio: float
@@ -127,24 +127,30 @@ class Comparison:
 
 
 def against_best(
-    runs: Sequence[JudgedRun], ours: Alarms, challengers: Mapping[str, Alarms]
+    runs: Sequence[JudgedRun],
+    ours: Alarms,
+    challengers: Mapping[str, Alarms],
+    outcome: str = "early_recall",
 ) -> Comparison:
-    """Ours against the challenger with the highest early recall on these runs, then by ten later.
+    """Ours against the challenger that is best on these runs by one of `scorecard.OUTCOMES`.
 
-    Choosing it on the runs that are scored favours it.
+    Choosing it on the runs that are scored favours it. Of equals it is the one with fewer false
+    alarms.
     """
+    column = scorecard.OUTCOMES.index(outcome)
+
+    def caught(alarms: Alarms) -> NDArray[np.float64]:
+        return scorecard.outcomes(_scored(runs, alarms))[:, column]
 
     def strength(name: str) -> tuple[float, float]:
-        found = _scored(runs, challengers[name])
-        return scoring.early_recall(found).value, scoring.late_recall(found).value
+        false = scoring.healthy_false_alarm(_scored(runs, challengers[name])).value
+        return float(np.nanmean(caught(challengers[name]))), -false
 
     best = max(challengers, key=strength)
-    early = np.stack(
-        [scorecard.outcomes(_scored(runs, some))[:, 1] for some in (ours, challengers[best])], 1
-    )
+    both = np.stack([caught(ours), caught(challengers[best])], 1)
     groups = [run.group for run in runs if scorecard.counts(run)]
-    means = bootstrap(early, groups)
-    first, second = np.nanmean(early, axis=0).tolist()
+    means = bootstrap(both, groups)
+    first, second = np.nanmean(both, axis=0).tolist()
     return Comparison(
         best,
         _ratio(first, second),

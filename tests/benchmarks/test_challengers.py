@@ -108,6 +108,16 @@ def test_ours_is_held_against_the_challenger_that_caught_most():
     assert found.difference_interval == (0.0, 1.0)
 
 
+def test_recall_ten_records_later_has_a_best_challenger_of_its_own():
+    runs = [one.run for one in corpus()]
+    early: Alarms = [()] * 40 + [(ONSET - 1,), ()]
+    late: Alarms = [()] * 40 + [(ONSET + 10,), (ONSET + 10,)]
+    others = {"early": early, "late": late}
+    assert challengers_scores.against_best(runs, early, others).challenger == "early"
+    found = challengers_scores.against_best(runs, early, others, "recall_10_later")
+    assert (found.challenger, found.ratio) == ("late", 0.5)
+
+
 def test_nothing_against_nothing_is_a_ratio_of_one():
     runs = [one.run for one in corpus()]
     nothing: Alarms = [()] * 42
@@ -145,7 +155,7 @@ def test_the_health_bands_tell_the_one_that_is_used_up_most():
     assert bands.tolist() == pytest.approx([0.5, 1.0, 2.0])
 
 
-def test_every_row_is_made_from_a_run_and_drawn_as_a_line(tmp_path: Path):
+def test_every_row_is_made_from_a_run_and_drawn_as_a_line():
     noise = np.random.default_rng(0).normal(size=(60, 2))
     records = [
         Record(step, values={"reward/mean": 0.5 + 0.1 * a, "optim/grad_norm": math.exp(0.1 * b)})
@@ -154,12 +164,13 @@ def test_every_row_is_made_from_a_run_and_drawn_as_a_line(tmp_path: Path):
     facts = {"framework": "f", "task": "t", "algorithm": "a", "failure": "healthy"}
     run = CorpusRun("run", records, label_run(records), facts, "g")
     runs = [see(run, with_peers=False)]
-    found = challengers.contenders(runs, with_peers=False)
+    found = challengers.contenders(runs, with_peers=False, learned={"model": [(5,)]})
     lines = challengers.table(runs, found).splitlines()[2:]
     assert len(lines) == sum(
         way is not None for one in found.values() for way in (one.defaults, one.held_out, one.equal)
     )
     assert "| never | defaults |" in "\n".join(lines)
+    assert sum("collapse-lab, model" in line for line in lines) == 1
     assert challengers.OURS in challengers.short_table(runs, found)
 
 

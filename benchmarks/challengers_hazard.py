@@ -1,0 +1,36 @@
+"""The hazard model among the contenders: trained, and its limits set, without the judged group."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks import fit_hazard, hazard_runs
+from benchmarks.challengers_scores import ALPHA, Alarms
+from benchmarks.challengers_seen import Seen
+
+ROWS = {
+    "hazard, trained on other groups": fit_hazard.HAZARD,
+    f"{fit_hazard.FIRST} and hazard, half of alpha each": fit_hazard.HYBRID,
+}
+"""Row -> method of `fit_hazard`."""
+
+
+def held_out(seen: Sequence[Seen], roots: Sequence[Path]) -> dict[str, Alarms]:
+    """Row -> first alarms in each run of `seen`, which were read from the roots.
+
+    Empty where too few runs are left to learn from; a run without a label has no alarm.
+    """
+    runs = list(hazard_runs.read(roots))
+    parts = [part for _, part in fit_hazard.left_out(runs, "group", ALPHA)]
+    if not parts:
+        return {}
+    judged = fit_hazard.together(parts)
+    keys = [(run.group, run.name) for run in judged.runs]
+    assert len(set(keys)) == len(keys)
+    rows: dict[str, Alarms] = {}
+    for row, method in ROWS.items():
+        first = dict(zip(keys, judged.alarms[method], strict=True))
+        points = [first.get((one.run.group, one.run.name.split("/", 1)[1])) for one in seen]
+        rows[row] = [() if point is None else (point,) for point in points]
+    return rows
