@@ -83,6 +83,7 @@ HARD_NEGATIVES = (
     Setting("entropy-bonus", "", (0, 4), lr=3e-4, arguments={"entropy_coef": 0.15}),
     Setting("verbose", "", (0, 3), lr=3e-4, pay=(1.0, 0.1, 3.0, None), hidden=True),
     Setting("two-verifiers", "", (0, 4), lr=3e-4, pay=(1.0, 0.1, None, 1.0), hidden=True),
+    Setting("mostly-order", "", (4,), lr=3e-4, pay=(0.25, 0.1, None, 1.0), hidden=True),
     Setting("decay", "", (4, 1), lr=4e-4, updates=2, schedule="linear"),
     Setting("long-warm-up", "", (1, 3), lr=3e-4, updates=2, warm_up=90),
     Setting("resumed", "", (2, 4), lr=3e-4, updates=2, resume_at=60),
@@ -118,15 +119,7 @@ BROKEN = (
     Setting(
         "careless-verifier",
         "reward_hacking",
-        (4, 0),
-        lr=3e-4,
-        pay=(0.25, 0.1, None, 1.0),
-        hidden=True,
-    ),
-    Setting(
-        "careless-verifier-alone",
-        "reward_hacking",
-        (0,),
+        (0, 3),
         lr=3e-4,
         pay=(0.0, 0.1, None, 1.0),
         hidden=True,
@@ -219,4 +212,4 @@ OTHER_FAULTS = (
     ),
     Setting("sharpened", "entropy_collapse", (4, 2), lr=3e-4, arguments={"entropy_coef": -0.3}),
 )
-SETTINGS = SOUND + BROKEN + HARD_NEGATIVES + OTHER_FAULTS
+SETTINGS = SOUND + HARD_NEGATIVES + BROKEN + OTHER_FAULTS
