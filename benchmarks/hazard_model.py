@@ -1,9 +1,9 @@
 """Learning the hazard model: rows at risk, nonnegative logistic regression, scores out of fold.
 
 A row is one record of a run. Its answer for a horizon H is whether the reward begins to fall
-within the next H records, or did within the last `STILL`: an alarm is of use until then, and the
-fall's first records are what tells it from a spike. A record whose run ends before H is over
-counts for the part of H that it was watched. Every run weighs the same, however long it is.
+within the next H records, or did within the last `STILL`: the first records of a fall are what
+tells it from a spike (10 of them were tried, and catch fewer). A record whose run ends before H is
+over counts for the part of H that it was watched. Every run weighs the same, however long it is.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from collapse_lab.detectors.frontend import Array
 from collapse_lab.detectors.hazard import Hazard, Model, heard, smoothed
 
 HORIZONS = (10, 30, 100)
-STILL = 10
+STILL = 20
 PENALTY = 1.0
 """Of half the squared weights, for features of unit spread; the likelihood counts a run as one."""
 STRIDE = 3

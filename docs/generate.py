@@ -16,7 +16,7 @@ import click
 from collapse_lab import demo
 from collapse_lab.cli import main
 from collapse_lab.detectors import naming
-from collapse_lab.detectors.panel import DETECTORS
+from collapse_lab.detectors.panel import DETECTORS, SCORED
 from collapse_lab.mechanisms import MECHANISMS
 from collapse_lab.readers import FILE_FORMATS, LINE_FORMATS
 from collapse_lab.readers.aliases import ALIASES
@@ -111,11 +111,12 @@ def detectors_page() -> str:
         "What the panel of `collapse_lab/detectors/` is made of. What the alarm tier promises, its "
         "assumption and the constants are in [detection.md](detection.md).",
     ]
-    modules = dict.fromkeys(kind.__module__ for kind in DETECTORS.values())
+    kinds = {**DETECTORS, **{kind.name: kind for kind in SCORED}}
+    modules = dict.fromkeys(kind.__module__ for kind in kinds.values())
     for module in modules:
         title, _, more = (inspect.getdoc(sys.modules[module]) or "").partition("\n\n")
         parts += [f"## {title.removesuffix('.')}", *([more] if more else [])]
-        for name, kind in DETECTORS.items():
+        for name, kind in kinds.items():
             if kind.__module__ == module:
                 parts += [f"### {name}", inspect.getdoc(kind) or ""]
     return _page(parts)
