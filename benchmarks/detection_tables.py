@@ -90,12 +90,8 @@ def operating_points(
             tables.operating_points({**rows, **chance}),
             f"{tables.LEADS_ARE}\n\n{tables.leads(rows)}",
             f"{tables.WORTH_IS}\n\n{tables.worth({**rows, **chance})}",
-            "The alarm tier ten records late minus now (paired bootstrap over groups, 95 %): "
-            + ", ".join(
-                f"{name.replace('_', ' ')} {low:+.2f} to {high:+.2f}"
-                for name, (low, high) in late.items()
-            )
-            + ".",
+            "The alarm tier, paired bootstrap over groups, 95 %:\n\n"
+            + tables.difference("- ten records late minus now", late),
         )
     )
 

@@ -68,7 +68,8 @@ def _judged(run: JudgedRun, course: Course, limits: Calibration) -> JudgedRun:
 @dataclass(frozen=True, slots=True)
 class HeldOut:
     """Leave-one-out over one fact: the alarm tier on each value, and every detector on all of
-    them, each run judged once. A detector alone has all of alpha, and no hard failures beside it.
+    them, each run judged once. A detector alone has all of alpha, and no hard failures beside it;
+    it judges the same runs, even if it could be calibrated for more.
     """
 
     fact: str
@@ -105,9 +106,10 @@ def held_out(runs: Sequence[JudgedRun], fact: str, alpha: float) -> HeldOut:
         return run.alarms(ALARM)
 
     splits = list(left_out(runs, fact, alpha))
+    values = {split.value for split in splits if split.limits}
     rows = {f"{ALARM}, calibrated": scores(together(splits), alarms)}
     for name in conformal.NAMES:
-        alone = together(list(left_out(runs, fact, alpha, (name,))))
+        alone = together([s for s in left_out(runs, fact, alpha, (name,)) if s.value in values])
         rows[f"{name} alone"] = scores(alone, lambda run, name=name: run.raised_by(name))
     by_value = {split.value: scores(split.runs, alarms) for split in splits if split.limits}
     return HeldOut(fact, alpha, splits, by_value, rows)

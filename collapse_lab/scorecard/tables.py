@@ -132,7 +132,7 @@ def ranks(found: Iterable[Ranked]) -> str:
             one.detector,
             str(one.horizon),
             _area(one.roc_at_same_record, one.roc_at_same_record_interval),
-            "{:+.2f} to {:+.2f}".format(*one.late_minus_now),
+            _ends(one.late_minus_now),
             _area(one.roc, one.roc_interval),
             _area(one.precision_recall, one.precision_recall_interval),
             plain(one.prevalence, 2),
@@ -176,9 +176,13 @@ def _few(one: Scores) -> list[str]:
 def difference(what: str, ends: Mapping[str, Interval]) -> str:
     """Paired intervals as lines of text."""
     return "\n".join(
-        f"{what}, {name.replace('_', ' ')}: {low:+.2f} to {high:+.2f}"
-        for name, (low, high) in ends.items()
+        f"{what}, {name.replace('_', ' ')}: {_ends(part)}" for name, part in ends.items()
     )
+
+
+def _ends(ends: Interval) -> str:
+    low, high = ends
+    return f"{low:+.2f} to {high:+.2f}" if low == low else "-"
 
 
 def kinds(counts: Mapping[str, int], groups: int) -> str:

@@ -98,3 +98,9 @@ def test_each_run_is_judged_once_and_a_detector_alone_has_all_of_alpha() -> None
     raw = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert raw["by"]["quiet"]["runs_behind_limits"] == 40
     assert set(raw["together"]) == {f"{ALARM}, calibrated", *(f"{name} alone" for name in NAMES)}
+
+
+def test_a_detector_alone_judges_no_more_runs_than_the_tier() -> None:
+    found = held_out(corpus()[:60], "task", 0.05)  # 20 loud runs are enough for one detector alone
+    assert found.by_value.keys() == {"loud"}
+    assert {one.healthy_alarmed.of for one in found.together.values()} == {20}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from collapse_lab.records import Severity
 from collapse_lab.scorecard import JudgedRun, held_out, rank, rules, scores, tables
 
@@ -52,6 +54,7 @@ def test_a_value_that_cannot_be_left_out_says_so() -> None:
 
 
 def test_paired_intervals_are_read_as_a_sentence() -> None:
-    assert tables.difference("Late minus now", {"early_recall": (-0.5, 0.0)}) == (
-        "Late minus now, early recall: -0.50 to +0.00"
+    ends = {"early_recall": (-0.5, 0.0), "healthy_alarmed": (math.nan, math.nan)}
+    assert tables.difference("Late minus now", ends) == (
+        "Late minus now, early recall: -0.50 to +0.00\nLate minus now, healthy alarmed: -"
     )
