@@ -186,7 +186,7 @@ def pulse(desk: Desk) -> dict[str, Any]:
         alarms = len(desk.alarms(name))
         facts = (summary.state, summary.health, summary.alarms, summary.steps, summary.label)
         answer["head"] = "|".join(str(fact) for fact in facts)
-        answer["rows"] = f"{columns.rows}|{columns.version}|{alarms}"
+        answer["rows"] = f"{columns.rows}|{columns.version}|{alarms}|{columns.whole}"
     return answer
 
 

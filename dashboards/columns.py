@@ -7,7 +7,9 @@ A step that goes back is a restart, and where attempts overlap the last one coun
 from __future__ import annotations
 
 import json
+import math
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -60,6 +62,11 @@ class Columns(Protocol):
     @property
     def live(self) -> bool: ...
     @property
+    def whole(self) -> bool:
+        """Whether all that has been written was read by the last `refresh`."""
+        ...
+
+    @property
     def names(self) -> Sequence[str]:
         """The signals that it logs, in the order of their first appearance."""
         ...
@@ -81,8 +88,8 @@ class Columns(Protocol):
     @property
     def nbytes(self) -> int: ...
 
-    def refresh(self) -> None:
-        """Takes in what has been written since."""
+    def refresh(self, seconds: float = math.inf) -> None:
+        """Takes in what has been written since; of much, what can be read in about so long."""
         ...
 
     def read(self, names: Iterable[str]) -> dict[str, Column]:
@@ -93,7 +100,7 @@ class Columns(Protocol):
 class SealedColumns:
     """The Parquet of a finished run: only the columns that somebody asked for are read."""
 
-    live = False
+    live, whole = False, True
     version = -1
 
     def __init__(self, path: Path) -> None:
@@ -130,7 +137,7 @@ class SealedColumns:
     def nbytes(self) -> int:
         return self.rows * (24 + 9 * len(self._columns))
 
-    def refresh(self) -> None:
+    def refresh(self, seconds: float = math.inf) -> None:
         pass
 
     def read(self, names: Iterable[str]) -> dict[str, Column]:
@@ -166,6 +173,7 @@ class OpenColumns:
     live = True
 
     def __init__(self, folder: Path) -> None:
+        self.whole = False
         self._reader = RunReader(folder)
         self._lock = threading.Lock()
         self._clear()
@@ -202,10 +210,16 @@ class OpenColumns:
     def nbytes(self) -> int:
         return self.rows * (24 + 9 * len(self._values))
 
-    def refresh(self) -> None:
+    def refresh(self, seconds: float = math.inf) -> None:
+        until = time.monotonic() + seconds
         with self._lock:
-            for record in self._reader.new():
-                self._add(record)
+            self.whole = False
+            for records in self._reader.batches():
+                for record in records:
+                    self._add(record)
+                if time.monotonic() > until:
+                    return
+            self.whole = True
 
     def read(self, names: Iterable[str]) -> dict[str, Column]:
         with self._lock:

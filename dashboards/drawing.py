@@ -41,6 +41,7 @@ class Cursor(TypedDict):
     version: int
     alarms: int
     events: int
+    whole: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ def growth(
     columns, alarms = desk.columns(name), desk.alarms(name)
     rows = columns.rows
     cursor = _cursor(columns, rows, shown["base"], alarms)
-    same = all(cursor[part] == shown[part] for part in ("version", "alarms", "events"))
+    same = all(cursor[part] == shown[part] for part in ("version", "alarms", "events", "whole"))
     if same and rows == shown["rows"]:
         return None
     if not same or rows - shown["base"] > POINTS:
@@ -163,6 +164,7 @@ def _cursor(columns: Columns, rows: int, base: int, alarms: Sequence[Alarm]) -> 
         version=columns.version,
         alarms=len(alarms),
         events=len(columns.events),
+        whole=columns.whole,
     )
 
 

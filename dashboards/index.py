@@ -7,6 +7,7 @@ histories of the others are not opened. All of it lies in one cache file that ma
 from __future__ import annotations
 
 import json
+import math
 import os
 import stat
 import threading
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from collapse_lab.dashboards.columns import OpenColumns, SealedColumns
-from collapse_lab.dashboards.library import Library
+from collapse_lab.dashboards.library import READ_SECONDS, Library
 from collapse_lab.dashboards.root import READ, Root, UnknownRun
 from collapse_lab.dashboards.summary import Summary, outline, summarise
 from collapse_lab.records import Alarm
@@ -89,12 +90,13 @@ class Index:
         return sorted(summaries, key=lambda row: row.changed, reverse=True)
 
     def summary(self, name: str) -> Summary:
-        """One run's row, made now if it has to be. Raises UnknownRun."""
+        """One run's row, made now if it has to be, of a long run that is not sealed from what can
+        be read at once. Raises UnknownRun."""
         self.root.run(name)
         entry = self._entries.get(name)
         if entry is None or not entry.summary.ready:
             self._look(name)
-            entry = self._complete(name)
+            entry = self._complete(name, READ_SECONDS)
         return entry.summary.at(time.time())
 
     def alarms(self, name: str) -> list[Alarm]:
@@ -245,7 +247,7 @@ class Index:
                 entry.summary = replace(entry.summary, ready=False)
             self._changed += 1
 
-    def _complete(self, name: str) -> Entry:
+    def _complete(self, name: str, seconds: float = math.inf) -> Entry:
         folder = self.root.run(name)
         entry = self._entries[name]
         meta = _meta(folder)
@@ -257,7 +259,9 @@ class Index:
         if not alarms and not meta.get("judged"):  # nobody looked for any
             alarms, judged_here = entry.judged, entry.judged is not None
         try:
-            summary = summarise(outlined, self._columns(name, folder), alarms, judged_here)
+            columns = self._columns(name, folder, seconds)
+            summary = summarise(outlined, columns, alarms, judged_here)
+            summary = replace(summary, ready=columns.whole)
         except Exception as error:  # one broken file must not hide the other runs
             summary = replace(outlined, ready=True, mechanism=f"cannot be read: {error}"[:200])
         with self._lock:
@@ -268,14 +272,14 @@ class Index:
             self._changed += 1
         return entry
 
-    def _columns(self, name: str, folder: Path) -> OpenColumns | SealedColumns:
+    def _columns(self, name: str, folder: Path, seconds: float) -> OpenColumns | SealedColumns:
         """Not from the library: ten thousand summaries must not push out what people look at."""
         if (folder / SEALED).exists():
             self._open.pop(name, None)
             return SealedColumns(folder / SEALED)
         columns = self._open.pop(name, None) or OpenColumns(folder)
-        columns.refresh()
-        if _meta(folder).get("state") == "running":
+        columns.refresh(seconds)
+        if _meta(folder).get("state") == "running" or not columns.whole:
             self._open[name] = columns
         return columns
 

@@ -9,6 +9,9 @@ from pathlib import Path
 from collapse_lab.dashboards.columns import Columns, OpenColumns, SealedColumns
 from collapse_lab.store import RECORDS, SEALED
 
+READ_SECONDS = 0.6
+"""How long a page waits for a long run that is not sealed; then it shows what has been read."""
+
 
 class Library:
     """The columns of the runs that people look at, the longest unused let go of first.
@@ -22,7 +25,9 @@ class Library:
         self._lock = threading.Lock()
 
     def columns(self, folder: Path) -> Columns:
-        """A run's columns as they stand now. Raises FileNotFoundError for a folder that is gone."""
+        """A run's columns as they stand now, of a long open run as far as they have been read.
+
+        Raises FileNotFoundError for a folder that is gone."""
         key = folder, _identity(folder)
         with self._lock:
             held = self._held.get(key)
@@ -33,7 +38,7 @@ class Library:
                     del self._held[old]
                 self._held[key] = held
             self._held.move_to_end(key)
-        held.refresh()
+        held.refresh(READ_SECONDS)
         self._trim(held)
         return held
 

@@ -71,6 +71,8 @@ def layout(desk: Desk, name: str, view: View) -> Any:
             dcc.Store(id="signals-wanted"),
             dcc.Store(id="signals-cursor"),
             dcc.Store(id="signals-tick"),
+            html.P(_reading(columns.rows, columns.whole), id="signals-reading",
+                   className="chart-state", role="status"),
             *chart_controls.bar(view),
             _legend(),
             html.Section(_panel(E_VALUE), className="family whole-run"),
@@ -82,6 +84,10 @@ def layout(desk: Desk, name: str, view: View) -> Any:
         id="signals",
         className="signals",
     )  # fmt: skip
+
+
+def _reading(rows: int, whole: bool) -> str:
+    return "" if whole else f"The run is still being read: {rows:,} records so far."
 
 
 def grouped(names: Sequence[str], alarms: Sequence[Alarm]) -> dict[str, list[str]]:
@@ -199,6 +205,7 @@ def callbacks(app: App, desk: Desk) -> None:
         Output({"type": "latest", "signal": ALL}, "children"),
         Output("signals-cursor", "data", allow_duplicate=True),
         Output("signals-live", "style"),
+        Output("signals-reading", "children"),
         Input("signals-tick", "data"),
         State("signals-cursor", "data"),
         State("signals-wanted", "data"),
@@ -224,6 +231,7 @@ def callbacks(app: App, desk: Desk) -> None:
             _placed(1, drawn.latest),
             drawn.cursor,
             {} if drawn.live else {"display": "none"},
+            _reading(drawn.cursor["rows"], drawn.cursor["whole"]),
         )
 
     app.clientside_callback(

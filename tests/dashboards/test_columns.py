@@ -103,6 +103,19 @@ def test_what_happened_to_a_run_is_told_before_and_after_its_seal(tmp_path: Path
     assert sealed.events == told and list(sealed.names) == ["a"]
 
 
+def test_a_long_open_run_is_read_a_part_at_a_time(tmp_path: Path) -> None:
+    writer = RunWriter(tmp_path / "run")
+    for step in range(9):  # two lines are more than is read at once
+        writer.append(Record(step, values={"a": float(step)}, notes={"a": "x" * (2 << 20)}))
+    columns = OpenColumns(tmp_path / "run")
+    seen: list[int] = []
+    while not columns.whole:
+        columns.refresh(0.0)
+        seen.append(columns.rows)
+    assert len(seen) > 3 and seen == sorted(seen)
+    assert columns.read(["a"])["a"].values.tolist() == list(range(9))
+
+
 def test_only_the_columns_asked_for_are_read_and_the_longest_unused_go(tmp_path: Path) -> None:
     writer = RunWriter(tmp_path / "run")
     for step in range(1000):

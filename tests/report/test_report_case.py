@@ -11,6 +11,7 @@ import pytest
 from collapse_lab.records import Alarm, Record
 from collapse_lab.report import open_case
 from collapse_lab.report.case import AROUND
+from collapse_lab.report.samples import samples_around
 from collapse_lab.store import RunWriter
 
 DATA = Path(__file__).parents[2] / "data"
@@ -86,6 +87,21 @@ def test_samples_come_from_before_at_and_after_the_alarm(tmp_path: Path, alarm: 
         file.write(b'{"step": 70, "sam\n{"step": 15, "samples": 3}\n\xff\xfe\n')
     shown = [(when, sample.step) for when, sample in open_case(tmp_path).samples]
     assert shown == [("before", 20), ("at", 38), ("after", 50)]
+
+
+def test_of_many_samples_only_those_that_are_shown_are_parsed(tmp_path: Path) -> None:
+    alarm = Alarm(40, "alarm", "test", "", 30, (28, 33))
+    file = tmp_path / "samples.jsonl"
+    lines = [f'{{"step": {step}, "samples": ["at {step}"]}}' for step in range(100)]
+    lines[40] = lines[40][:-2]  # torn, so that the one before it is shown
+    lines[:27] = [line + " is no JSON" for line in lines[:27]]
+    file.write_text("\n".join(lines))  # the last one is still being written
+    shown = samples_around(file, alarm)
+    assert [(when, one.step, one.texts) for when, one in shown] == [
+        ("before", 27, ["at 27"]), ("at", 39, ["at 39"]), ("after", 41, ["at 41"])
+    ]  # fmt: skip
+    assert [one.step for _, one in samples_around(file, None)] == [27, 98]
+    assert samples_around(tmp_path / "none", None) == []
 
 
 def test_any_log_that_replay_reads_can_be_reported(tmp_path: Path) -> None:
