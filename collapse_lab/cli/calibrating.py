@@ -27,7 +27,7 @@ CALIBRATION = click.option(
     help="Limits that `collapse-lab calibrate` has set. Detectors that it does not cover only "
     "watch then; hard failures stay critical.",
 )
-DETECTORS = ("e-detector", "reward-drop", "cusum", "hazard")
+DETECTORS = ("e-detector", "reward-drop", "cusum", "hazard", "movement")
 
 
 @click.command()

@@ -21,6 +21,7 @@ from collapse_lab.detectors.frontend import EXCUSED_STEPS, FrontEnd
 from collapse_lab.detectors.hazard import Hazard
 from collapse_lab.detectors.history import History
 from collapse_lab.detectors.limits import Limits
+from collapse_lab.detectors.movement import Movement
 from collapse_lab.detectors.naming import ASKED, likely
 from collapse_lab.detectors.prior import Prior, shipped
 from collapse_lab.detectors.reward_drop import REWARDS, RewardDrop
@@ -32,7 +33,7 @@ from collapse_lab.signals import SIGNALS
 DETECTORS: dict[str, type[Detector]] = {
     kind.name: kind for kind in (*RULES, CusumWatch, EDetector, RewardDrop)
 }
-SCORED: tuple[type[Scored], ...] = (CusumWatch, EDetector, RewardDrop, Hazard)
+SCORED: tuple[type[Scored], ...] = (CusumWatch, EDetector, RewardDrop, Hazard, Movement)
 """What can be calibrated. Those that are not among `DETECTORS` run where limits name them."""
 LEADING_FAMILIES = tuple(dict.fromkeys(SIGNALS[name].family for name in SIGNALS if name in JUDGED))
 REMEMBERED_STEPS = 1024
