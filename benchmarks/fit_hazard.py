@@ -147,8 +147,8 @@ def report(runs: Sequence[Seen], alpha: float) -> str:
     verdicts: list[str] = []
     for split in SPLITS:
         parts = list(left_out(runs, split, alpha))
-        if len(parts) < 2:
-            verdicts.append(f"- by {split}: too few parts")
+        if not parts:
+            verdicts.append(f"- by {split}: too little is left without any part")
             continue
         judged = together([part for _, part in parts])
         sums += lines(f"each {split}", judged, list(judged.alarms))

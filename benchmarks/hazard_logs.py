@@ -13,7 +13,7 @@ from benchmarks.hazard_model import scores
 from benchmarks.hazard_runs import CODE, see
 from benchmarks.judge import prior_without
 from collapse_lab import scoring
-from collapse_lab.corpus import CorpusRun
+from collapse_lab.corpus import FACTS, UNKNOWN, CorpusRun
 from collapse_lab.detectors.hazard import Hazard, Model
 from collapse_lab.labels import label_run
 from collapse_lab.scoring import ScoredRun
@@ -36,7 +36,8 @@ def table(model: Model) -> str:
 
 def _alarms(log: LabelledLog, model: Model, logs: Sequence[LabelledLog]) -> dict[str, float]:
     """Method -> the first point at which it reaches its limit, infinite when it never does."""
-    run = CorpusRun(log.file, log.records, label_run(log.records), {}, log.repository)
+    facts = dict.fromkeys(FACTS, UNKNOWN)
+    run = CorpusRun(log.file, log.records, label_run(log.records), facts, log.repository)
     prior = prior_without(log.repository, logs)
     key = ("hazard", CODE, prior.to_json(), *log.key)
     seen = cached(key, lambda: see(run, "real logs", prior))
