@@ -9,7 +9,7 @@ from dash import Input, Output, State, dcc, html
 
 from collapse_lab.dashboards import parts
 from collapse_lab.dashboards.desk import Desk
-from collapse_lab.dashboards.page import App, Page
+from collapse_lab.dashboards.page import App, Page, Tab
 from collapse_lab.dashboards.root import UnknownRun
 from collapse_lab.dashboards.summary import Summary, tell
 from collapse_lab.dashboards.tabs import TABS
@@ -42,10 +42,18 @@ def layout(desk: Desk, view: View) -> Any:
                 className="tabs",
                 **parts.aria(label="Views of this run"),
             ),
-            html.Div(tab.layout(desk, name, view), className="tab-content"),
+            html.Div(_content(tab, desk, name, view), className="tab-content"),
         ],
         className="run-page",
     )
+
+
+def _content(tab: Tab, desk: Desk, name: str, view: View) -> Any:
+    """The tab, or what it says instead: the run's head stays."""
+    try:
+        return tab.layout(desk, name, view)
+    except parts.Notice as notice:
+        return parts.empty(notice.title, *notice.text)
 
 
 def callbacks(app: App, desk: Desk) -> None:

@@ -38,19 +38,19 @@ def _column(field: str, header: str, width: int, **more: Any) -> dict[str, Any]:
 
 
 COLUMNS = [
-    _column("name", "Run", 210, pinned="left", cellRenderer="RunName"),
-    _column("health", "Health", 122, cellRenderer="RunHealth"),
-    _column("state", "State", 100, cellRenderer="RunState"),
+    _column("name", "Run", 196, pinned="left", cellRenderer="RunName"),
+    _column("health", "Health", 114, cellRenderer="RunHealth"),
+    _column("state", "State", 92, cellRenderer="RunState"),
     _column("mechanism", "First alarm, mechanism", 330, cellRenderer="FirstAlarm", flex=1,
-            minWidth=300),
-    _column("lead", "Lead", 72, type="rightAligned", cellRenderer="Lead",
+            minWidth=224),
+    _column("lead", "Lead", 68, type="rightAligned", cellRenderer="Lead",
             headerTooltip="Steps from the alarm to where half of the reward's gain was gone"),
-    _column("spark", "Reward", 158, sortable=False, cellRenderer="Sparkline"),
-    _column("steps", "Steps", 88, type="rightAligned", cellRenderer="Steps"),
-    _column("algorithm", "Algorithm", 104),
-    _column("task", "Task", 104),
-    _column("framework", "Framework", 108),
-    _column("changed", "Last step", 96, type="rightAligned", cellRenderer="Age"),
+    _column("spark", "Reward", 150, sortable=False, cellRenderer="Sparkline"),
+    _column("steps", "Steps", 80, type="rightAligned", cellRenderer="Steps"),
+    _column("algorithm", "Algorithm", 96),
+    _column("task", "Task", 94),
+    _column("framework", "Framework", 104),
+    _column("changed", "Last step", 90, type="rightAligned", cellRenderer="Age"),
 ]  # fmt: skip
 
 

@@ -37,7 +37,8 @@
       const query = new URLSearchParams(view).toString();
       const address = location.pathname + (query ? "?" + query : "");
       if (ids.length && address !== location.pathname + location.search) {
-        history.replaceState(history.state, "", address);
+        const zoomed = zoomOf("?" + query) !== zoomOf(location.search);  // what one goes back from
+        history[zoomed ? "pushState" : "replaceState"](history.state, "", address);
       }
       return view;
     },
@@ -73,6 +74,17 @@
       return last.text;
     },
   };
+
+  // Going back. Dash knows the addresses that it was sent to, not those that `view` has made: where
+  // it would see no change the page is laid out anew by us.
+  const zoomOf = (search) => new URLSearchParams(search).get("from");
+  let sentTo = location.pathname + location.search;
+  window.addEventListener("_dashprivate_pushstate", () => { sentTo = location.pathname + location.search; });
+  window.addEventListener("popstate", () => {
+    const now = location.pathname + location.search;
+    if (now === sentTo) ns.set_props("again", { data: [now, ns.shell.backs = (ns.shell.backs || 0) + 1] });
+    sentTo = now;
+  });
 
   document.addEventListener("click", (event) => {
     const chip = event.target.closest && event.target.closest(".chip");

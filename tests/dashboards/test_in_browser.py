@@ -73,10 +73,36 @@ def test_a_zoom_survives_a_reload_and_going_back(page: Any, app: str) -> None:
     page.click("#signals-whole")
     page.wait_for_url(lambda url: "from=" not in url)
     expect(page.locator("#signals-whole")).to_be_hidden()
+    page.go_back()  # into the zoom
+    expect(page.locator("#signals-whole")).to_be_visible()
+    page.wait_for_selector(FILLED)
+    assert page.url == link and shown_range(page) == pytest.approx(span, abs=0.01)
+    page.go_back()  # out of it
+    expect(page.locator("#signals-whole")).to_be_hidden()
+    page.wait_for_selector(FILLED)
+    assert shown_range(page)[1] > 170
     page.go_back()
     expect(page.locator(".ag-center-cols-container .ag-row")).to_have_count(4)
     page.go_forward()
     page.wait_for_selector(FILLED)
+
+
+def test_all_columns_of_the_table_fit_a_laptop(page: Any, app: str) -> None:
+    page.set_viewport_size({"width": 1360, "height": 800})
+    page.goto(app)
+    last = page.locator(".ag-header-cell[col-id='changed']")
+    expect(last).to_be_in_viewport(ratio=1)
+
+
+def test_a_run_without_steps_still_says_which_run_it_is(page: Any, tmp_path: Path) -> None:
+    write_run(tmp_path / "nothing", [])
+    with served(tmp_path) as link:
+        for tab in ("signals", "report"):
+            page.goto(f"{link}run/nothing?tab={tab}")
+            expect(page.locator(".empty h2")).to_have_text("No step has been recorded yet")
+            expect(page.locator(".run-title h1")).to_have_text("nothing")
+            expect(page.locator(".view-tab")).to_have_count(len(TABS))
+        page.goto("about:blank")
 
 
 def test_the_first_row_is_asked_for_alone_and_plotly_is_loaded_once(page: Any, app: str) -> None:

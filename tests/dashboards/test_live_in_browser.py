@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from app_examples import served
+from app_examples import alarm_at, collapsing, served, write_run
 
 pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright")
 from playwright.sync_api import expect
@@ -81,6 +81,37 @@ def lateness(page: Any, run: Growing, seconds: float = 3.0) -> float:
         worst = max(worst, (written - shown(page)) / PACE)
         page.wait_for_timeout(50)
     return worst
+
+
+NOTING = """
+window.noted = [];
+const Own = window.Notification;
+window.Notification = class extends Own {
+  constructor(title, options) { super(title, options); window.noted.push(options.body); }
+};
+"""
+
+
+def test_a_new_alarm_is_told_in_the_page_and_where_allowed_by_the_browser(
+    browser: Any, tmp_path: Path
+) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.add_init_script(NOTING)
+    writer = write_run(tmp_path / "runs" / "grows", collapsing(), finish=False)
+    with served(tmp_path / "runs") as link:
+        context.grant_permissions(["notifications"], origin=link.rstrip("/"))
+        page.goto(link)
+        expect(page.locator("#notify")).to_have_text("Notifying")
+        expect(page.locator(".run-link")).to_have_text(["grows"])
+        with page.expect_response("**/_pulse?heard=*"):
+            pass
+        writer.alarm(alarm_at(42))
+        expect(page.locator("#announcer")).to_contain_text("grows: alarm at step 42")
+        assert page.evaluate("window.noted") == [page.inner_text("#announcer")]
+        page.goto("about:blank")
+    context.close()
+    writer.finish()
 
 
 def test_a_live_run_is_on_screen_and_the_page_outlives_it(page: Any, tmp_path: Path) -> None:
