@@ -36,7 +36,7 @@ def table(model: Model) -> str:
 
 def _alarms(log: LabelledLog, model: Model, logs: Sequence[LabelledLog]) -> dict[str, float]:
     """Method -> the first point at which it reaches its limit, infinite when it never does."""
-    facts = dict.fromkeys(FACTS, UNKNOWN)
+    facts: dict[str, str] = dict.fromkeys(FACTS, UNKNOWN)
     run = CorpusRun(log.file, log.records, label_run(log.records), facts, log.repository)
     prior = prior_without(log.repository, logs)
     key = ("hazard", CODE, prior.to_json(), *log.key)

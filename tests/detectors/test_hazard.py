@@ -87,7 +87,7 @@ def test_two_families_have_to_be_heard() -> None:
 
 
 def test_an_alarm_names_both_families_and_when_they_left() -> None:
-    first = alarms(course(SIGNALS[:2]), limit=1.0)[0]
+    first = alarms(course(SIGNALS[:2]), limit=0.2)[0]
     assert first.severity == "alarm"
     assert 60 < first.step < 72
     assert {"policy", "optimiser"} <= set(first.families)
@@ -99,12 +99,12 @@ def test_an_alarm_names_both_families_and_when_they_left() -> None:
 
 
 def test_one_family_alone_is_no_alarm() -> None:
-    for alarm in alarms(course(SIGNALS[:1]), limit=1.0):
+    for alarm in alarms(course(SIGNALS[:1]), limit=0.2):
         assert len(set(alarm.families)) >= 2
 
 
 def test_nothing_is_said_of_a_run_that_stays_on_course() -> None:
-    assert alarms(course((), n=300), limit=1.0) == []
+    assert alarms(course((), n=300), limit=0.2) == []
 
 
 def test_it_runs_only_where_limits_name_it() -> None:
