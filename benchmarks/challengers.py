@@ -33,7 +33,7 @@ from benchmarks.challengers_scores import (
     held_out,
     measure,
 )
-from benchmarks.challengers_seen import COIN, RESIDUALS, Seen, see
+from benchmarks.challengers_seen import COIN, Seen, see
 from collapse_lab.calibration import conformal
 from collapse_lab.corpus import LeftOut, read_corpus
 from collapse_lab.detectors.cusum import CusumWatch
@@ -55,7 +55,7 @@ LIMITED = {
 """Tier of ours -> the detectors that are calibrated for it."""
 RECALLS = {"early_recall": "early", "recall_10_later": f"by onset + {LATE}"}
 """Outcome -> as it is called in the tables."""
-ONLY_LONG = ("critical", "watch or above", RESIDUALS, "responses")
+ONLY_LONG = ("critical", "watch or above", "responses")
 """Endings of rows that the short table leaves out, beside those that know nothing."""
 LONG, SHORT = ROOT / "benchmarks/README.md", ROOT / "README.md"
 
@@ -104,9 +104,8 @@ def contenders(
             fixed = peer in peers.FIXED
             found[name] = Contender(row(peer)) if fixed else calibrated(row(peer), peer)
             found[f"{name}, critical"] = Contender(row(f"{peer}, critical"))
-    drift = (*simple_rules.DRIFT, *(name + RESIDUALS for name in simple_rules.ON_RESIDUALS))
     blind = ("never", "always")
-    for name in (*drift, *LIMITS, *simple_rules.SCORES):
+    for name in (*simple_rules.DRIFT, *LIMITS, *simple_rules.SCORES):
         if name not in blind:
             found[name] = calibrated(row(name), name)
     found[BEST_SIGNAL] = Contender(None, *best_single_signal(seen))

@@ -24,7 +24,6 @@ from collapse_lab import scorecard
 from collapse_lab.calibration import conformal
 from collapse_lab.calibration.conformal import Course
 from collapse_lab.corpus import CorpusRun
-from collapse_lab.detectors.panel import Panel
 from collapse_lab.scorecard import JudgedRun
 
 Array = NDArray[np.float64]
@@ -32,7 +31,6 @@ Array = NDArray[np.float64]
 MOST = 1e6
 """Scores end here: what divides by nothing is as bad as it gets."""
 COIN = "a coin tossed at every record"
-RESIDUALS = ", on our residuals"
 OURS = version(
     "collapse_lab/detectors",
     "collapse_lab/calibration",
@@ -52,7 +50,6 @@ RULES = version(
     "benchmarks/challengers_ladder.py",
     "collapse_lab/signals.py",
 )
-SELF = version("benchmarks/challengers_seen.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,24 +72,21 @@ class Seen:
 def see(run: CorpusRun, with_peers: bool) -> Seen:
     """All detectors on one run."""
     content = _content(run)
-    judged, highest, residuals = cached(
-        ("ours", OURS, SELF, content, run.name, run.group, repr(run.label)), lambda: _ours(run)
+    judged, highest = cached(
+        ("ours", OURS, content, run.name, run.group, repr(run.label)),
+        lambda: (scorecard.judge(run), conformal.course(run).highest),
     )
     series = simple_rules.raw_series(run.records)
     alarms: dict[str, Sequence[int]] = {}
     scores: dict[str, Array] = dict(highest)
-    for name, values in cached(("rules", RULES, SELF, content), lambda: _rules(series)).items():
+    for name, values in cached(("rules", RULES, content), lambda: _rules(series)).items():
         alarms[name] = simple_rules.beyond(values)
         scores[name] = _rising(values)
     for name in simple_rules.DRIFT:
-        for row, key, some in (
-            (name, RULES, series),
-            (name + RESIDUALS, RULES + OURS, residuals),
-        ):
-            alarms[row], scores[row] = cached(
-                ("drift", row, key, content),
-                lambda name=name, some=some: _drift(name, some, len(run.records)),
-            )
+        alarms[name], scores[name] = cached(
+            ("drift", name, RULES, content),
+            lambda name=name: _drift(name, series, len(run.records)),
+        )
     for peer in peers.KEYS if with_peers else ():
         found, scores[peer] = cached(
             ("peer", peer, PEERS, content), lambda peer=peer: _peer(peer, run)
@@ -102,18 +96,6 @@ def see(run: CorpusRun, with_peers: bool) -> Seen:
     coin = np.random.default_rng(int(content[:8], 16))
     scores[COIN] = _rising(coin.exponential(size=len(run.records)))
     return Seen(judged, alarms, Course(run.name, run.group, scores), series)
-
-
-def _ours(run: CorpusRun) -> tuple[JudgedRun, Mapping[str, Array], Series]:
-    panel = Panel(planned_steps=run.planned_steps)
-    residuals: dict[str, Array] = {}
-    for point, record in enumerate(run.records):
-        panel.update(record)
-        for name, residual in panel.residuals().items():
-            if name not in residuals:
-                residuals[name] = np.full(len(run.records), np.nan)
-            residuals[name][point] = residual
-    return scorecard.judge(run), conformal.course(run).highest, residuals
 
 
 def _rules(series: Series) -> dict[str, Array]:
