@@ -1,23 +1,27 @@
 """What the app's server takes: 10,000 runs, a run of 10^6 steps x 30 signals, a live tick.
 
-    python -m benchmarks.dashboard [--runs 10000] [--steps 1000000] [--peers]
+    python -m benchmarks.dashboard [--runs 10000] [--steps 1000000] [--peer-steps 100000]
 
-`--peers` has TensorBoard and trackio load the same long run, where they can. Times are seconds of
-one process, by the clock and of CPU (which other work on the machine does not change); medians
-where the claim is about something that repeats.
+`--peer-steps` has TensorBoard and trackio load a run of that length beside the app. Times are
+seconds of one process, by the clock and of CPU (which other work on the machine does not change);
+medians where the claim is about something that repeats.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
-import resource
+import shutil
+import signal
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, cast
 
@@ -194,54 +198,137 @@ def living(root: Path) -> list[list[str]]:
     return [["live tick, 20 new records, median", *median], ["live tick, largest", *largest]]
 
 
-def peers(root: Path) -> list[list[str]]:
-    """TensorBoard and trackio, loading what `opening` opens."""
-    import polars as pl
+def painting(root: Path, steps: int, repeats: int = 5) -> list[list[str]]:
+    """The long run in a real browser that has nothing of the app yet: from the address to the first
+    panel that is drawn, the best of several; CPU is the page's own process."""
+    from playwright.sync_api import sync_playwright
 
-    frame = pl.read_parquet(root / "long" / "records.parquet").drop("time", "attempt")
-    names = [name for name in frame.columns if name != "step"]
-    return [*_tensorboard(root, frame, names), *_trackio(root, frame, names)]
+    program = "from collapse_lab.cli import main; main()"
+    command = [sys.executable, "-c", program, "dash", str(root), "--port", "0"]
+    drawn = ".panel .scatterlayer .trace path.js-line"
+    times: list[tuple[float, float]] = []
+    with (
+        subprocess.Popen([*command, "--no-browser"], stdout=subprocess.PIPE, text=True) as server,
+        sync_playwright() as playwright,
+    ):
+        assert server.stdout is not None
+        link = server.stdout.readline().split(" at ")[1].strip()
+        chromium = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+        )
+        for _ in range(repeats):
+            context = chromium.new_context(viewport={"width": 1440, "height": 900})
+            page = context.new_page()
+            asked = context.new_cdp_session(page)
+            asked.send("Performance.enable")
+            began = time.perf_counter()
+            page.goto(f"{link}run/long")
+            page.wait_for_selector(drawn, state="attached")
+            took = time.perf_counter() - began
+            metrics = asked.send("Performance.getMetrics")["metrics"]
+            spent = next(one["value"] for one in metrics if one["name"] == "ProcessTime")
+            times.append((took, spent))
+            context.close()
+        chromium.close()
+        server.send_signal(signal.SIGINT)
+    best = [f"{min(column):.2f}" for column in zip(*times, strict=True)]
+    return [[f"{steps:,} x 30 in Chromium: to the first drawn panel, best of {repeats}", *best]]
 
 
-def _tensorboard(root: Path, frame: Any, names: list[str]) -> list[list[str]]:
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-    from tensorboard.compat.proto import event_pb2, summary_pb2
-    from tensorboard.summary.writer.event_file_writer import EventFileWriter
-
-    folder = root / "tensorboard"
-    event, summary = cast(Any, event_pb2).Event, cast(Any, summary_pb2).Summary
-    writer = EventFileWriter(str(folder), max_queue_size=10_000)
-    for row in frame.iter_rows(named=True):
-        step = row.pop("step")
-        parts = [summary.Value(tag=name, simple_value=value) for name, value in row.items()]
-        writer.add_event(event(step=step, wall_time=1e9 + step, summary=summary(value=parts)))
-    writer.close()
-    loaded = EventAccumulator(str(folder), size_guidance={"scalars": 1000})
-    took = seconds(loaded.Reload, 1)
-    values = [event.value for event in loaded.Scalars(names[0])]
-    spikes = sum(value in (50.0, 80.0) for value in values)
+def peers(root: Path, steps: int) -> list[list[str]]:
+    """What it takes to have a run of 30 signals ready to draw, each in a process of its own."""
+    names = long_run(root / "same", steps)
+    apart(_write_events, root, names)
+    apart(_write_trackio, root)
     return [
-        ["TensorBoard's EventAccumulator, its 1,000 points a signal", *took],
-        ["of the 2 spikes of a signal it keeps", str(spikes), ""],
+        ["this app, all panels", *apart(_load_ours, root, names)],
+        ["TensorBoard, EventAccumulator", *apart(_load_events, root, names)],
+        ["trackio, get_logs", *apart(_load_trackio, root)],
     ]
 
 
-def _trackio(root: Path, frame: Any, names: list[str]) -> list[list[str]]:
+def apart(work: Callable[..., list[str]], *given: Any) -> list[str]:
+    """Runs it in a fresh process; adds that process's largest resident size in MB."""
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, spawn) as pool:
+        return [*pool.submit(work, *given).result(), pool.submit(peak).result()]
+
+
+def peak() -> str:
+    """Largest resident size of this process so far, MB. Not getrusage: what that says of a fresh
+    process is that of the one which started it."""
+    status = Path("/proc/self/status").read_text().splitlines()
+    return f"{next(int(line.split()[1]) for line in status if line.startswith('VmHWM')) / 1e3:.0f}"
+
+
+def _rows(root: Path) -> tuple[list[int], list[dict[str, float]]]:
+    import polars as pl
+
+    frame = pl.read_parquet(root / "same" / "records.parquet").drop("time", "attempt")
+    return frame["step"].to_list(), frame.drop("step").to_dicts()
+
+
+def _load_ours(root: Path, names: list[str]) -> list[str]:
+    from dash._utils import to_json
+
+    from collapse_lab.dashboards.app import open_desk
+    from collapse_lab.dashboards.drawing import POINTS, sheet
+
+    desk = open_desk(root, judge=False)
+    took = seconds(lambda: to_json(sheet(desk, "same", {}, "light", names).figures), 1)
+    return [*took, f"{POINTS}, with every extreme"]
+
+
+def _write_events(root: Path, names: list[str]) -> list[str]:
+    from tensorboard.compat.proto import event_pb2, summary_pb2
+    from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+    event, summary = cast(Any, event_pb2).Event, cast(Any, summary_pb2).Summary
+    writer = EventFileWriter(str(root / "tensorboard"), max_queue_size=10_000)
+    for step, row in zip(*_rows(root), strict=True):
+        parts = [summary.Value(tag=name, simple_value=row[name]) for name in names]
+        writer.add_event(event(step=step, wall_time=1e9 + step, summary=summary(value=parts)))
+    writer.close()
+    return []
+
+
+def _load_events(root: Path, names: list[str]) -> list[str]:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    loaded = EventAccumulator(str(root / "tensorboard"), size_guidance={"scalars": 1000})
+    took = seconds(loaded.Reload, 1)
+    values = [event.value for event in loaded.Scalars(names[0])]
+    spikes = sum(value in (50.0, 80.0) for value in values)
+    return [*took, f"{len(values)}, with {spikes} of the 2 spikes"]
+
+
+def _write_trackio(root: Path) -> list[str]:
+    storage = _trackio(root)
+    steps, rows = _rows(root)
+    storage.bulk_log("bench", "long", rows, steps=steps)
+    return []
+
+
+def _load_trackio(root: Path) -> list[str]:
+    storage = _trackio(root)
+    found: list[Any] = []
+    took = seconds(lambda: found.extend(storage.get_logs("bench", "long")), 1)
+    return [*took, f"{len(found):,}"]
+
+
+def _trackio(root: Path) -> Any:
     os.environ["TRACKIO_DIR"] = str(root / "trackio")
     from trackio.sqlite_storage import SQLiteStorage
 
-    part = frame.head(100_000)  # a million rows take it many minutes to store
-    rows = part.drop("step").to_dicts()
-    SQLiteStorage.bulk_log("bench", "long", rows, steps=part["step"].to_list())
-    took = seconds(lambda: SQLiteStorage.get_logs("bench", "long"), 1)
-    return [[f"trackio's get_logs, {len(rows):,} steps of it", *took]]
+    return SQLiteStorage
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--runs", type=int, default=10_000)
     options.add_argument("--steps", type=int, default=1_000_000)
-    options.add_argument("--peers", action="store_true")
+    options.add_argument("--peer-steps", type=int, default=0)
+    options.add_argument("--no-browser", action="store_true")
     asked = options.parse_args()
     lines: list[list[str]] = []
     with tempfile.TemporaryDirectory() as many, tempfile.TemporaryDirectory() as few:
@@ -249,12 +336,14 @@ def main() -> None:
         lines += listing(Path(many))
         lines += opening(Path(few), asked.steps)
         lines += living(Path(few))
-        scale = 1 if sys.platform == "darwin" else 1024
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
-        lines.append(["largest resident size of all this, MB", f"{peak / 1e6:.0f}", ""])
-        if asked.peers:
-            lines += peers(Path(few))
-    print(table_of(("what", "seconds", "of CPU"), lines))
+        lines.append(["largest resident size of all this, MB", peak(), ""])
+        if not asked.no_browser:
+            lines += painting(Path(few), asked.steps)
+        print(table_of(("what", "seconds", "of CPU"), lines), flush=True)
+        if asked.peer_steps:
+            heads = ("what", "seconds", "of CPU", "points a signal", "peak MB")
+            print(f"\n{asked.peer_steps:,} steps x 30 signals\n")
+            print(table_of(heads, peers(Path(few), asked.peer_steps)))
 
 
 if __name__ == "__main__":
