@@ -7,7 +7,9 @@
 Every failure is a setting that people do choose, never an edited series: a rate that goes on
 growing, a sampler with old or rounded weights, a reward that pays for the wrong thing. What became
 of a run is for the label rule to say; run.json states what was set up to go wrong (`failure`, ""
-for nothing) and by which row of `SETTINGS` (`setting`).
+for nothing) and by which row of `SETTINGS` (`setting`). A fault that is there in full from the first
+step mostly fells a run within twenty; in the `-late` ones the rate grows over the whole run, so that
+the fault tells later, after something has been gained.
 """
 
 from __future__ import annotations
@@ -41,17 +43,16 @@ class Setting:
 
 SLOW = "lr=2e-4"
 """Household's own rate is one at which tolerant clips fail; at this one nothing fails by itself."""
+OLD_ROLLOUTS = ("sampler_lag=8", "old_log_probs=sampler")
 
 SETTINGS: dict[str, Setting] = {
     "rate-grows": Setting("learning_rate", "grpo", ("lr=1.5e-3", "warm_up=100")),
-    "old-rollouts": Setting("staleness", "grpo", ("sampler_lag=8", "old_log_probs=sampler")),
+    "old-rollouts": Setting("staleness", "grpo", OLD_ROLLOUTS),
     "stale-weights": Setting("mismatch", "grpo", (SLOW, "sampler_lag=8")),
     "four-bits": Setting("mismatch", "gspo", ("sampler_bits=4",)),
     "entropy-bonus": Setting("entropy_explosion", "gigpo", ("entropy=0.03",)),
     "sharpened": Setting("entropy_collapse", "grpo", (SLOW, "temperature=0.6", "kl=0")),
-    "old-rollouts-sapo": Setting(
-        "staleness", "sapo", ("lr=3e-4", "sampler_lag=8", "old_log_probs=sampler")
-    ),
+    "old-rollouts-sapo": Setting("staleness", "sapo", ("lr=3e-4", *OLD_ROLLOUTS)),
     "stale-weights-fast": Setting("mismatch", "grpo", ("lr=3e-4", "sampler_lag=8")),
     "three-bits": Setting("mismatch", "gspo", ("sampler_bits=3",)),
     "entropy-bonus-high": Setting("entropy_explosion", "grpo", ("lr=3e-4", "entropy=0.1")),
@@ -66,6 +67,17 @@ SETTINGS: dict[str, Setting] = {
     "shop-rate": Setting("learning_rate", "grpo", ("lr=2e-3", "warm_up=100"), "web_shop"),
     "sokoban-lag": Setting("mismatch", "grpo", ("sampler_lag=8",), "sokoban"),
     "sokoban-turns": Setting("reward_hacking", "grpo", ("proxy=40", "proxied=turns"), "sokoban"),
+    **{
+        f"{name}-late": Setting(failure, algorithm, (f"lr={lr}", "warm_up=100", *more), task)
+        for name, failure, algorithm, lr, more, task in (
+            ("cispo", "tolerant_clip", "cispo", "8e-4", (), "household"),
+            ("stale-weights", "mismatch", "grpo", "7e-4", ("sampler_lag=8",), "household"),
+            ("old-rollouts", "staleness", "sapo", "7e-4", OLD_ROLLOUTS, "household"),
+            ("entropy-bonus", "entropy_explosion", "grpo", "7e-4", ("entropy=0.1",), "household"),
+            ("rate-grows-gspo", "learning_rate", "gspo", "2e-3", (), "household"),
+            ("rate-grows-sokoban", "learning_rate", "gigpo", "2.5e-3", (), "sokoban"),
+        )
+    },
     "decay": Setting(HEALTHY, "sampo", ("decay=cosine",)),
     "curriculum": Setting(HEALTHY, "gigpo", (SLOW, "curriculum=50")),
     "resumed": Setting(HEALTHY, "grpo", (SLOW,), dies_after=60),
