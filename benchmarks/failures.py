@@ -7,9 +7,7 @@
 Every failure is a setting that people do choose, never an edited series: a rate that goes on
 growing, a sampler with old or rounded weights, a reward that pays for the wrong thing. What became
 of a run is for the label rule to say; run.json states what was set up to go wrong (`failure`, ""
-for nothing) and by which row of `SETTINGS` (`setting`). A fault that is there in full from the first
-step mostly fells a run within twenty; in the `-late` ones the rate grows over the whole run, so that
-the fault tells later, after something has been gained.
+for nothing) and by which row of `SETTINGS` (`setting`).
 """
 
 from __future__ import annotations
@@ -41,12 +39,18 @@ class Setting:
     dies_after: int | None = None
 
 
+def late(failure: str, algorithm: str, rate: str, *more: str, task: str = "household") -> Setting:
+    """The rate grows over the whole run: a fault that is there in full from the first step mostly
+    fells a run within twenty, this one tells after something has been gained."""
+    return Setting(failure, algorithm, (f"lr={rate}", f"warm_up={STEPS}", *more), task)
+
+
 SLOW = "lr=2e-4"
 """Household's own rate is one at which tolerant clips fail; at this one nothing fails by itself."""
 OLD_ROLLOUTS = ("sampler_lag=8", "old_log_probs=sampler")
 
 SETTINGS: dict[str, Setting] = {
-    "rate-grows": Setting("learning_rate", "grpo", ("lr=1.5e-3", "warm_up=100")),
+    "rate-grows": late("learning_rate", "grpo", "1.5e-3"),
     "old-rollouts": Setting("staleness", "grpo", OLD_ROLLOUTS),
     "stale-weights": Setting("mismatch", "grpo", (SLOW, "sampler_lag=8")),
     "four-bits": Setting("mismatch", "gspo", ("sampler_bits=4",)),
@@ -61,23 +65,18 @@ SETTINGS: dict[str, Setting] = {
     "pays-brevity": Setting("format", "grpo", ("proxy=20", "proxied=brevity")),
     "pays-turns": Setting("reward_hacking", "gigpo", ("proxy=40", "proxied=turns")),
     "many-updates": Setting("staleness", "gigpo", ("mini_batches=32", "kl=0")),
-    "rate-grows-sampo": Setting("learning_rate", "sampo", ("lr=3e-3", "warm_up=100")),
-    "rate-kills": Setting("starvation", "grpo", ("lr=5e-3", "warm_up=100")),
+    "rate-grows-sampo": late("learning_rate", "sampo", "3e-3"),
+    "rate-kills": late("starvation", "grpo", "5e-3"),
     "shop-cispo": Setting("tolerant_clip", "cispo", ("lr=6e-4",), "web_shop"),
-    "shop-rate": Setting("learning_rate", "grpo", ("lr=2e-3", "warm_up=100"), "web_shop"),
+    "shop-rate": late("learning_rate", "grpo", "2e-3", task="web_shop"),
     "sokoban-lag": Setting("mismatch", "grpo", ("sampler_lag=8",), "sokoban"),
     "sokoban-turns": Setting("reward_hacking", "grpo", ("proxy=40", "proxied=turns"), "sokoban"),
-    **{
-        f"{name}-late": Setting(failure, algorithm, (f"lr={lr}", "warm_up=100", *more), task)
-        for name, failure, algorithm, lr, more, task in (
-            ("cispo", "tolerant_clip", "cispo", "8e-4", (), "household"),
-            ("stale-weights", "mismatch", "grpo", "7e-4", ("sampler_lag=8",), "household"),
-            ("old-rollouts", "staleness", "sapo", "7e-4", OLD_ROLLOUTS, "household"),
-            ("entropy-bonus", "entropy_explosion", "grpo", "7e-4", ("entropy=0.1",), "household"),
-            ("rate-grows-gspo", "learning_rate", "gspo", "2e-3", (), "household"),
-            ("rate-grows-sokoban", "learning_rate", "gigpo", "2.5e-3", (), "sokoban"),
-        )
-    },
+    "cispo-late": late("tolerant_clip", "cispo", "8e-4"),
+    "stale-weights-late": late("mismatch", "grpo", "7e-4", "sampler_lag=8"),
+    "old-rollouts-late": late("staleness", "sapo", "7e-4", *OLD_ROLLOUTS),
+    "entropy-bonus-late": late("entropy_explosion", "grpo", "7e-4", "entropy=0.1"),
+    "rate-grows-gspo": late("learning_rate", "gspo", "2e-3"),
+    "rate-grows-sokoban": late("learning_rate", "gigpo", "2.5e-3", task="sokoban"),
     "decay": Setting(HEALTHY, "sampo", ("decay=cosine",)),
     "curriculum": Setting(HEALTHY, "gigpo", (SLOW, "curriculum=50")),
     "resumed": Setting(HEALTHY, "grpo", (SLOW,), dies_after=60),
