@@ -174,6 +174,22 @@ def test_every_row_is_made_from_a_run_and_drawn_as_a_line():
     assert challengers.OURS in challengers.short_table(runs, found)
 
 
+def test_the_verdict_names_the_best_challenger_and_how_many_times_as_many_it_catches():
+    runs = corpus()
+    nothing: Alarms = [()] * 42
+    early: Alarms = [()] * 40 + [(ONSET - 1,)] * 2
+    half: Alarms = [()] * 40 + [(ONSET - 1,), ()]
+    ours = challengers.Contender(None, early)
+    found = {
+        challengers.OURS + challengers.ALARM: ours,
+        "silent": challengers.Contender(None, nothing),
+        "half": challengers.Contender(None, half),
+    }
+    text = challengers.verdict(runs, found)
+    assert "2.00 [1.00, inf] times as many collapses before the fall" in text
+    assert "(half)" in text
+
+
 def test_tables_are_written_between_their_marks(tmp_path: Path):
     page = tmp_path / "README.md"
     page.write_text("a\n<!-- challengers:begin -->\nold\n<!-- challengers:end -->\nb\n")
