@@ -156,6 +156,17 @@ def test_after_a_restart_the_families_rest_for_twenty_steps() -> None:
     assert (during[:, families] == before[families]).all()
 
 
+def test_a_signal_may_appear_while_excused() -> None:
+    records = noisy(60)
+    records[40] = Record(40, values=records[40].values, notes={RESTART: ""})
+    for place in range(45, 60):
+        values = records[place].values | {"length/mean": 100.0}
+        records[place] = Record(place, values=values)
+    found = rows(records)
+    np.testing.assert_array_equal(found[45:60, :-1], found[44:59, :-1])
+    assert rows([Record(0, values={"length/mean": 1.0}, notes={RESTART: ""})]).sum() == 0
+
+
 def test_a_pickled_state_goes_on_where_it_was() -> None:
     panel, features = Panel(), Features()
     records = noisy(50)
