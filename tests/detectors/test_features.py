@@ -160,7 +160,7 @@ def test_a_signal_may_appear_while_excused() -> None:
     records = noisy(60)
     records[40] = Record(40, values=records[40].values, notes={RESTART: ""})
     for place in range(45, 60):
-        values = records[place].values | {"length/mean": 100.0}
+        values = {**records[place].values, "length/mean": 100.0}
         records[place] = Record(place, values=values)
     found = rows(records)
     np.testing.assert_array_equal(found[45:60, :-1], found[44:59, :-1])
