@@ -25,10 +25,18 @@
     }, 30);
   }
 
+  // Whether the view is that of the page. Of a page that has just been laid out the store still has
+  // the view of the one before.
+  function addressed(view) {
+    const query = new URLSearchParams(location.search);
+    const names = Object.keys(view);
+    return names.length === [...query.keys()].length && names.every((name) => query.get(name) === view[name]);
+  }
+
   ns.signals = {
     watch: function (_id, view, _theme, charts) {
       const tab = document.getElementById("signals");
-      if (!view || !tab) return ns.no_update;
+      if (!view || !tab || !addressed(view)) return ns.no_update;
       const by = ns.callback_context.triggered.map((part) => part.prop_id);
       if (!view.charts && by.every((id) => id.startsWith("signals-charts"))) return ns.no_update;
       tab.classList.toggle("with-charts", Boolean(view.charts));

@@ -92,9 +92,9 @@ def test_the_pulse_tells_of_new_rows_and_of_a_run_that_is_gone(root: Path) -> No
     client = client_of(root)
     writer = write_run(root / "live", finish=False)
     first = client.get("/_pulse?run=live", base_url=LOOPBACK).json
-    assert first["rows"] == "3|0|0" and first["head"].startswith("running|")
+    assert first["rows"] == "3|0|0|True" and first["head"].startswith("running|")
     writer.append(Record(3, 1003.0, {"reward/mean": 1.0}))
-    assert client.get("/_pulse?run=live", base_url=LOOPBACK).json["rows"] == "4|0|0"
+    assert client.get("/_pulse?run=live", base_url=LOOPBACK).json["rows"] == "4|0|0|True"
     shutil.rmtree(root / "live")
     assert client.get("/_pulse?run=live", base_url=LOOPBACK).json["rows"] == "gone"
     assert client.get("/_pulse?run=../one", base_url=LOOPBACK).json["rows"] == "gone"
