@@ -28,7 +28,10 @@ PENALTY = 1.0
 """Of half the squared weights, for features of unit spread; the likelihood counts a run as one."""
 STRIDE = 3
 """Every so many records are a row: neighbours say the same."""
+LEAST_SPREAD = 1e-3
+"""Of a feature; one that hardly moves is not blown up to unit spread."""
 TOLERANCE = 1e-5
+"""Relative change of the loss at which the fit ends."""
 FOLDS = 3
 PLACEHOLDER = -3.0
 """Limit of a model that has none yet, in log-odds; scores are multiples of it."""
@@ -103,7 +106,8 @@ def _logistic(
     features: Array, answers: NDArray[np.bool_], weights: Array, used: NDArray[np.bool_]
 ) -> tuple[Array, float]:
     """Weights, none negative, and bias of the penalised logistic regression."""
-    unit = np.maximum(features.std(axis=0), 1e-3)
+    spread = features.std(axis=0)
+    unit = np.where(spread > LEAST_SPREAD, spread, 1.0)
     x = features / unit
 
     def loss(v: Array) -> tuple[float, Array]:
