@@ -1,6 +1,6 @@
 """Writes the measured half of docs/detection.md from a corpus of finished runs.
 
-    python -m benchmarks.detection_report data/arena data/arena-rates --write
+    python -m benchmarks.detection_report data/arena data/arena-rates data/failures data/trl --write
 
 Judges every run as if it were live, in two processes, and prints the tables. `--write` puts them
 between the marks of docs/detection.md, and draws docs/images/lead-recall.svg and the gallery of
