@@ -58,7 +58,7 @@ class CollapseCallback(TrainerCallback):
         self._root, self._name = root, name
         self._alarms_seen = 0
         self._stopped = False
-        self._logged: int | None = None
+        self._saved: dict[str, str] = {}
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -91,17 +91,17 @@ class CollapseCallback(TrainerCallback):
         if self.run is None or not logs or "train_runtime" in logs:  # the summary of the whole run
             return
         values, notes = _numbers(logs, args.logging_nan_inf_filter)
-        self.run.log(values, state.global_step, notes=notes)
-        self._logged = state.global_step
+        self.run.log(values, state.global_step, notes=notes | self._saved)
+        self._saved = {}
         if self._acts:
             self._act(self.run, args, control)
 
     def on_save(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        if self.run and self._logged is not None:
-            note = {CHECKPOINT: f"checkpoint-{state.global_step}"}
-            self.run.log({}, self._logged, notes=note)  # a record of its own would hold no number
+        # the step has been logged: told with the next record, since one of its own would be a step
+        # without numbers
+        self._saved = {CHECKPOINT: f"checkpoint-{state.global_step}"}
 
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from collapse_lab.records import Record
+from collapse_lab.records import CHECKPOINT, Record
 from collapse_lab.store import INBOX, RUN_VARIABLE, RunReader
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "trl_grpo.py"
@@ -116,6 +116,9 @@ def test_the_callback_saves_and_stops_as_it_was_told_and_else_only_records(tmp_p
             train("stop", stop_on="critical")
             train("save", save_on="critical")
             train("record")
+            kept = trainer(Path("kept"), 4, [collapse_lab.CollapseCallback(root="kept-runs")], 0)
+            kept.args.save_strategy, kept.args.save_steps = "steps", 2
+            kept.train()
             asked = collapse_lab.init(root="asked-runs")
             (asked.folder / "STOP").touch()
             train("asked", nan_at=0, run=asked, stop_on="critical")
@@ -125,6 +128,8 @@ def test_the_callback_saves_and_stops_as_it_was_told_and_else_only_records(tmp_p
         tmp_path,
     )
     assert done.returncode == 0, done.stderr.decode()
+    saved = {record.step: dict(record.notes) for record in only_run(tmp_path / "kept-runs").new()}
+    assert saved == {1: {}, 2: {}, 3: {CHECKPOINT: "checkpoint-2"}, 4: {}}
     readers = {name: only_run(tmp_path / f"{name}-runs") for name in ("stop", "save", "record")}
     for reader in readers.values():
         *healthy, last = reader.new()
