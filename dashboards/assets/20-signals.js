@@ -83,8 +83,10 @@
       const triggered = ns.callback_context.triggered;
       const keep = [ns.no_update, ns.no_update];
       if (!triggered.length) return keep;
+      // panels that are drawn in the same moment come before the click
+      const click = triggered.find((part) => part.prop_id.startsWith("signals-whole"));
+      if (click && click.value) return [null, null];
       const by = triggered[0].prop_id;
-      if (by.startsWith("signals-whole")) return triggered[0].value ? [null, null] : keep;
       if (by.includes('"view"')) {  // another axis: a range of the old one means nothing on it
         const before = ns.signals.axis;
         ns.signals.axis = triggered[0].value;
