@@ -1,6 +1,6 @@
 """Runs that fail in different ways, and healthy ones that are easily taken for failing.
 
-    python -m benchmarks.failures run --root runs/failures [--seeds 5] [--only lag,decay]
+    python -m benchmarks.failures run --root runs/failures [--seeds 0,1] [--only old-rollouts,decay]
     python -m benchmarks.failures summary --root runs/failures
     python -m benchmarks.arena_keep --root runs/failures --out data/failures
 

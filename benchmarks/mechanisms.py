@@ -1,6 +1,6 @@
 """Is the mechanism that an alarm names the one that made the run fail?
 
-    python -m benchmarks.mechanisms data/arena data/arena-rates data/failures [--seeds 3,4,5]
+    python -m benchmarks.mechanisms data/arena data/arena-rates data/failures [--seeds 1,2,3,4]
 
 Every run under the folders that collapsed (by its label) is judged by the shipped detectors. What
 was set up to go wrong is what `run.json` states as `failure`; the arena's own runs state nothing,
@@ -8,7 +8,8 @@ and what collapsed there did so by a tolerant clip where the algorithm has one, 
 (docs/arena.md). Asked is the first alarm of a tier, and of it the mechanism that is named first.
 A run that no alarm of the tier caught is no row's.
 
-`--seeds` takes the runs of those seeds alone: the rules were made while looking at seeds 0 to 2.
+`--seeds` takes the runs of those seeds alone: the rules were made while looking at seed 0 (of the
+arena, at all).
 """
 
 from __future__ import annotations
