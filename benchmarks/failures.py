@@ -25,6 +25,8 @@ from collapse_lab.scoring.markdown import table_of
 from collapse_lab.store import find_runs, read_meta
 
 STEPS = 100
+LONG = 240
+"""A run that is sound for a hundred records before it fails, as a run that costs days is."""
 HEALTHY = ""
 
 
@@ -37,12 +39,31 @@ class Setting:
     settings: tuple[str, ...]
     task: str = "household"
     dies_after: int | None = None
+    steps: int = STEPS
 
 
-def late(failure: str, algorithm: str, rate: str, *more: str, task: str = "household") -> Setting:
+def late(
+    failure: str,
+    algorithm: str,
+    rate: str,
+    *more: str,
+    task: str = "household",
+    steps: int = STEPS,
+) -> Setting:
     """The rate grows over the whole run: a fault that is there in full from the first step mostly
     fells a run within twenty, this one tells after something has been gained."""
-    return Setting(failure, algorithm, (f"lr={rate}", f"warm_up={STEPS}", *more), task)
+    settings = (f"lr={rate}", f"warm_up={steps}", *more)
+    return Setting(failure, algorithm, settings, task, steps=steps)
+
+
+def long(
+    failure: str,
+    algorithm: str,
+    *settings: str,
+    task: str = "household",
+    dies_after: int | None = None,
+) -> Setting:
+    return Setting(failure, algorithm, settings, task, dies_after, LONG)
 
 
 SLOW = "lr=2e-4"
@@ -83,6 +104,30 @@ SETTINGS: dict[str, Setting] = {
     "never": Setting(HEALTHY, "grpo", ("lr=1e-6",)),
     "steady": Setting(HEALTHY, "gspo", ("lr=1e-4",)),
     "shop-steady": Setting(HEALTHY, "grpo", (SLOW,), "web_shop"),
+    "long-rate": late("learning_rate", "grpo", "1.2e-3", steps=LONG),
+    "long-rate-gspo": late("learning_rate", "gspo", "2e-3", steps=LONG),
+    "long-rate-sampo": late("learning_rate", "sampo", "1.5e-3", steps=LONG),
+    "long-rate-sokoban": late("learning_rate", "gigpo", "2e-3", task="sokoban", steps=LONG),
+    "long-rate-shop": late("learning_rate", "grpo", "1.6e-3", task="web_shop", steps=LONG),
+    "long-cispo": late("tolerant_clip", "cispo", "5e-4", steps=LONG),
+    "long-sapo": late("tolerant_clip", "sapo", "5e-4", steps=LONG),
+    "long-cispo-steady": long("tolerant_clip", "cispo", "lr=2.5e-4"),
+    "long-cispo-sokoban": late("tolerant_clip", "cispo", "8e-4", task="sokoban", steps=LONG),
+    "long-stale-weights": late("mismatch", "grpo", "4e-4", "sampler_lag=8", steps=LONG),
+    "long-old-rollouts": late("staleness", "sapo", "4e-4", *OLD_ROLLOUTS, steps=LONG),
+    "long-entropy-bonus": late("entropy_explosion", "grpo", "3e-4", "entropy=0.1", steps=LONG),
+    "long-brevity": late("format", "grpo", "4e-4", "proxy=20", "proxied=brevity", steps=LONG),
+    "long-steady": long(HEALTHY, "gspo", SLOW),
+    "long-sampo": long(HEALTHY, "sampo"),
+    "long-dapo": long(HEALTHY, "dapo", SLOW),
+    "long-decay": long(HEALTHY, "grpo", SLOW, "decay=linear"),
+    "long-warm-up": late(HEALTHY, "gspo", "5e-4", steps=LONG),
+    "long-warm-up-cispo": late(HEALTHY, "cispo", "1.5e-4", steps=LONG),
+    "long-lag": long(HEALTHY, "gspo", "lr=1e-4", "sampler_lag=2"),
+    "long-curriculum": long(HEALTHY, "gigpo", SLOW, "curriculum=120"),
+    "long-resumed": long(HEALTHY, "cispo_sm", SLOW, dies_after=140),
+    "long-sokoban": long(HEALTHY, "gspo", "lr=4e-4", task="sokoban"),
+    "long-shop": long(HEALTHY, "gigpo", SLOW, task="web_shop"),
 }
 
 
@@ -94,7 +139,7 @@ def jobs_of(names: Sequence[str], seeds: Sequence[int]) -> list[Job]:
             SETTINGS[name].task,
             SETTINGS[name].algorithm,
             seed,
-            (f"steps={STEPS}", "eval_every=20", *SETTINGS[name].settings),
+            (f"steps={SETTINGS[name].steps}", "eval_every=20", *SETTINGS[name].settings),
             {"failure": SETTINGS[name].failure, "setting": name},
             SETTINGS[name].dies_after,
         )

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,8 +38,8 @@ PATHS = click.argument(
 @click.option(
     "--planned-steps",
     type=click.IntRange(min=1),
-    help="Training steps that the runs were planned for, when known: detectors are then a little "
-    "faster at the same rate of false alarms.",
+    help="Training steps that the runs were planned for, when known and not stated by a run "
+    "folder: detectors are then a little faster at the same rate of false alarms.",
 )
 @CALIBRATION
 def replay(
@@ -66,7 +67,8 @@ def replay(
             code = UNREADABLE
             continue
         replayed = Replayed(path, log)
-        for record, alarms in detect(records, lambda: Panel(planned_steps, limits=limits)):
+        panel = partial(Panel, planned_steps or _planned_steps(path), limits=limits)
+        for record, alarms in detect(records, panel):
             replayed.add(record, alarms)
         click.echo(json.dumps(replayed.to_dict()) if as_json else replayed.to_text())
         if code == 0 and fail_on and any(_reaches(alarm, fail_on) for _, alarm in replayed.alarms):
@@ -186,6 +188,13 @@ def _logs(paths: Sequence[Path]) -> Iterator[tuple[Path, list[Record], Log | Non
             yield path, [], None
         else:
             yield path, records, log
+
+
+def _planned_steps(path: Path) -> int | None:
+    """What a run folder says of its length, so that it is judged as it was live."""
+    from collapse_lab.store import read_meta
+
+    return read_meta(path).get("planned_steps") if path.is_dir() else None
 
 
 def _reaches(alarm: Alarm, least: Severity) -> bool:

@@ -194,9 +194,7 @@ def environment(case: Case) -> list[tuple[str, str]]:
 def reproduce(case: Case) -> list[str]:
     """The commands that show the same again."""
     path = shlex.quote(inert(os.fspath(case.path), 500))
-    planned = case.meta.get("planned_steps")
-    option = f" --planned-steps {planned}" if planned else ""
-    return [f"collapse-lab replay {path}{option}", f"collapse-lab report {path}"]
+    return [f"collapse-lab replay {path}", f"collapse-lab report {path}"]
 
 
 def curves(case: Case) -> str:

@@ -33,7 +33,7 @@ TINY = (
 @pytest.mark.parametrize("name", SETTINGS)
 def test_a_setting_is_a_recipe_and_its_failure_a_known_mechanism(name: str):
     (job,) = jobs_of([name], [3])
-    assert recipe(job.task, job.algorithm, job.seed, job.settings).steps == 100
+    assert recipe(job.task, job.algorithm, job.seed, job.settings).steps == SETTINGS[name].steps
     assert job.facts["failure"] in ("", *MECHANISMS)
 
 

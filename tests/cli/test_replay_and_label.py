@@ -5,21 +5,23 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from collapse_lab.cli import main
 from collapse_lab.records import NEW_RUN, Alarm, Record
-from collapse_lab.store import RunWriter
+from collapse_lab.store import RUN, RunWriter, read_meta
 
 
 def collapse_lab(*arguments: object) -> Result:
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
-def objects(result: Result) -> list[dict[str, object]]:
+def objects(result: Result) -> list[dict[str, Any]]:
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
@@ -147,7 +149,23 @@ def test_a_run_folder_is_replayed_as_it_was_watched(tmp_path: Path) -> None:
     writer.finish()
     (found,) = objects(collapse_lab("replay", "--json", tmp_path / "run"))
     assert (found["format"], found["steps"]) == ("collapse-lab", 5)
-    assert [alarm["step"] for alarm in found["alarms"]] == [4]  # type: ignore[index, union-attr]
+    assert [alarm["step"] for alarm in found["alarms"]] == [4]
+
+
+def test_a_run_folder_is_replayed_with_the_length_that_it_states(tmp_path: Path) -> None:
+    recorded = Path(__file__).parents[2] / "data" / "failures" / "stale-weights-late-3"
+    shutil.copytree(recorded, folder := tmp_path / "run")
+
+    def first_alarm(*option: object) -> int:
+        (found,) = objects(collapse_lab("replay", "--json", folder, *option))
+        return next(a["step"] for a in found["alarms"] if a["detector"] == "e-detector")
+
+    assert first_alarm() == 44
+    facts = read_meta(folder)
+    del facts["planned_steps"]
+    (folder / RUN).write_text(json.dumps(facts))
+    assert first_alarm() == 45
+    assert first_alarm("--planned-steps", 100) == 44
 
 
 def test_several_runs_in_one_log_are_judged_and_labelled_apart(tmp_path: Path) -> None:
@@ -160,7 +178,7 @@ def test_several_runs_in_one_log_are_judged_and_labelled_apart(tmp_path: Path) -
     writer.finish()
     (found,) = objects(collapse_lab("replay", "--json", folder))
     assert found["steps"] == 10
-    assert [(a["run"], a["step"]) for a in found["alarms"]] == [("a", 2)]  # type: ignore[index, union-attr]
+    assert [(a["run"], a["step"]) for a in found["alarms"]] == [("a", 2)]
     labels = objects(collapse_lab("label", "--json", folder))
     assert [(label["run"], label["onset"]) for label in labels] == [("a", 2), ("b", None)]
 
