@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from benchmarks.detection_tables import ALPHA, LEARNED, Judged, stated
+from benchmarks.legend import legend
 from collapse_lab.calibration import conformal
 from collapse_lab.figure.palette import paint
 from collapse_lab.figure.panel import Box, Scale
@@ -58,8 +59,8 @@ def draw(judged: Sequence[Judged]) -> str:
         f'<rect width="{WIDTH}" height="{height}" {paint("page")}/>',
         f'<text x="{LEFT}" y="20" font-size="15" font-weight="600">Share of collapses whose first '
         "alarm came so many records before the onset</text>",
-        *_legend("tiers", TIERS, 38),
-        *_legend("alone", _styles(DETECTORS), 54),
+        *_row("tiers", TIERS, 38),
+        *_row("alone", _styles(DETECTORS), 54),
     ]
     for place, (title, curves, styles) in enumerate(panels):
         row, column = divmod(place, COLUMNS)
@@ -143,14 +144,8 @@ def _panel(
     return parts
 
 
-def _legend(of: str, styles: Mapping[str, tuple[str, str]], top: float) -> list[str]:
-    parts = [f'<text x="{LEFT}" y="{top}" {paint("faint")}>{of}</text>']
-    left = float(LEFT) + 38
-    for name, (role, dash) in styles.items():
-        parts.append(
-            f'<line x1="{left}" x2="{left + 18}" y1="{top - 4}" y2="{top - 4}" '
-            f'{paint(role, "stroke")} stroke-width="2" stroke-dasharray="{dash}"/>'
-            f'<text x="{left + 23}" y="{top}">{escape(name)}</text>'
-        )
-        left = round(left + 40 + 6 * len(name), 1)
-    return parts
+def _row(of: str, styles: Mapping[str, tuple[str, str]], top: float) -> list[str]:
+    """A legend after the name of what it is of."""
+    strokes = ((role, dashes, name) for name, (role, dashes) in styles.items())
+    head = f'<text x="{LEFT}" y="{top}" {paint("faint")}>{of}</text>'
+    return [head, *legend(strokes, LEFT + 38, top)]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from html import escape
 
 from benchmarks.detection_tables import Judged
+from benchmarks.legend import legend
 from collapse_lab.calibration import conformal
 from collapse_lab.corpus import CorpusRun
 from collapse_lab.figure.palette import paint
@@ -32,6 +33,12 @@ SUCCESS = "rewards/accuracy_reward/mean"
 HIGHEST = 1.5
 """Of a limit: scores beyond it are drawn there."""
 DETECTORS = dict(zip(conformal.CALIBRATED, ("line", "notice", "healthy"), strict=False))
+STROKES = (
+    ("notice", "4 2", "onset"),
+    ("ink", "1 2", "half of the gain lost"),
+    ("alarm", "none", "first alarm"),
+    *((role, "none", f"{name}, of its limit") for name, role in DETECTORS.items()),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +99,7 @@ def _gallery(file: str, title: str, failures: Sequence[Judged]) -> Gallery:
         f'<rect width="{WIDTH}" height="{height}" {paint("page")}/>',
         f'<text x="{LEFT}" y="20" font-size="15" font-weight="600">{escape(title)}: '
         f"{len(shown)} of {len(failures)}</text>",
-        *_legend(40),
+        *legend(STROKES, LEFT, 40),
     ]
     for place, one in enumerate(shown):
         row, column = divmod(place, COLUMNS)
@@ -186,22 +193,3 @@ def _scores(one: Judged, x: Scale, box: Box) -> list[str]:
 def _short(name: str) -> str:
     """What a cell has room for: the end of a path, where its seed is."""
     return name if len(name) <= 26 else f"...{name[-24:]}"
-
-
-def _legend(top: float) -> list[str]:
-    items = [
-        ("notice", "4 2", "onset"),
-        ("ink", "1 2", "half of the gain lost"),
-        ("alarm", "none", "first alarm"),
-        *((role, "none", f"{name}, of its limit") for name, role in DETECTORS.items()),
-    ]
-    parts: list[str] = []
-    left = float(LEFT)
-    for role, dash, words in items:
-        parts.append(
-            f'<line x1="{left}" x2="{left + 18}" y1="{top - 4}" y2="{top - 4}" '
-            f'{paint(role, "stroke")} stroke-width="1.5" stroke-dasharray="{dash}"/>'
-            f'<text x="{left + 23}" y="{top}" font-size="11">{escape(words)}</text>'
-        )
-        left = round(left + 42 + 6 * len(words), 1)
-    return parts

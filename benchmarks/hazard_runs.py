@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.cache import cached, version
+from benchmarks.run_folders import seed_of, with_folders
 from collapse_lab import scoring
 from collapse_lab.calibration.conformal import CALIBRATED, Course
-from collapse_lab.corpus import CorpusRun, read_corpus
+from collapse_lab.corpus import CorpusRun
 from collapse_lab.detectors.features import Features
 from collapse_lab.detectors.frontend import Array
 from collapse_lab.detectors.limits import unreachable
 from collapse_lab.detectors.panel import Panel
 from collapse_lab.detectors.prior import Prior
 from collapse_lab.scorecard import COLLAPSED, HEALTHY
-from collapse_lab.store import read_meta
 
 FIRST_HELD_OUT_SEED = 3
 HELD_OUT = {"algorithm": "gspo", "task": "web_shop", "failure": "mismatch"}
@@ -76,12 +76,9 @@ class Seen:
 
 def read(roots: Sequence[Path]) -> Iterator[Seen]:
     """Every run that collapsed, did not, or never learned; not what the label cannot call."""
-    for root in roots:
-        for run in read_corpus([root]):
-            if not isinstance(run, CorpusRun):
-                continue
-            if run.label.kind in (*COLLAPSED, *HEALTHY, NEVER_LEARNED):
-                yield _see(run, root / run.name.split(" [")[0])
+    for run, folder in with_folders(roots):
+        if run.label.kind in (*COLLAPSED, *HEALTHY, NEVER_LEARNED):
+            yield _see(run, folder)
 
 
 def see(run: CorpusRun, why_held_out: str, prior: Prior | None = None) -> Seen:
@@ -124,10 +121,13 @@ def see(run: CorpusRun, why_held_out: str, prior: Prior | None = None) -> Seen:
     )
 
 
-def _see(run: CorpusRun, folder: Path) -> Seen:
-    meta = read_meta(folder)
+def why_held_out(run: CorpusRun, folder: Path) -> str:
+    """By which of `HELD_OUT`, or by its seed, the model may not see a run; "" when it may."""
     why = next((f"{fact} {kept}" for fact, kept in HELD_OUT.items() if run.facts[fact] == kept), "")
-    if not why and meta["config"]["seed"] >= FIRST_HELD_OUT_SEED:
-        why = "seed"
+    return "seed" if not why and seed_of(folder) >= FIRST_HELD_OUT_SEED else why
+
+
+def _see(run: CorpusRun, folder: Path) -> Seen:
+    why = why_held_out(run, folder)
     content = version(*(str(path) for path in sorted(folder.iterdir())))
     return cached(("hazard", CODE, str(folder), run.name, content), lambda: see(run, why))

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from benchmarks.arena_runs import ArenaRun
-from benchmarks.mechanism import DIRECTIONS, NEGATIVE_LOW, report
 from benchmarks.moves import Series, Watched, asked, chance, moved
+from benchmarks.precursors import DIRECTIONS, NEGATIVE_LOW, report
 from collapse_lab.labels import Label
 
 FLAT = np.tile(np.array([0.9, 1.0, 1.1], np.float64), 34)[:100]

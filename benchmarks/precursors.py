@@ -1,6 +1,6 @@
 """Do the arena's signals move before success falls, and more than they move in healthy runs?
 
-    python -m benchmarks.mechanism --root data/arena
+    python -m benchmarks.precursors --root data/arena
 
 ARLArena's account of a collapse is that the share of tokens with negative advantage and a ratio
 below 1 grows first. For every run that collapsed (by its label) each signal is asked at two steps,

@@ -1,6 +1,6 @@
 """Is the mechanism that an alarm names the one that made the run fail?
 
-    python -m benchmarks.mechanisms data/arena data/arena-rates data/failures [--seeds 1,2,3,4]
+    python -m benchmarks.named_mechanisms data/failures data/trl [--seeds 1,2,3,4]
 
 Every run under the folders that collapsed (by its label) is judged by the shipped detectors. What
 was set up to go wrong is what `run.json` states as `failure`; the arena's own runs state nothing,
@@ -22,13 +22,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.arena_runs import COLLAPSED
-from collapse_lab.corpus import CorpusRun, read_corpus
+from benchmarks.run_folders import seed_of, with_folders
+from collapse_lab.corpus import CorpusRun
 from collapse_lab.detectors.panel import Panel
 from collapse_lab.mechanisms import MECHANISMS
 from collapse_lab.records import Alarm
 from collapse_lab.scoring.markdown import share, table_of
 from collapse_lab.scoring.shares import Share
-from collapse_lab.store import read_meta
 from collapse_lab.watch import detect
 
 TOLERANT = ("cispo", "sapo")
@@ -50,13 +50,9 @@ class Caught:
 
 def caught_in(roots: Sequence[Path], seeds: Sequence[int]) -> Iterator[Caught]:
     """Collapsed runs of these seeds (of all, without any)."""
-    for root in roots:
-        for run in read_corpus([root]):
-            if not isinstance(run, CorpusRun) or run.label.kind not in COLLAPSED:
-                continue
-            config = read_meta(root / run.name).get("config", {})
-            if not seeds or config.get("seed") in seeds:
-                yield Caught(run.name, run.facts["algorithm"], truth(run), named(alarms_of(run)))
+    for run, folder in with_folders(roots):
+        if run.label.kind in COLLAPSED and (not seeds or seed_of(folder) in seeds):
+            yield Caught(run.name, run.facts["algorithm"], truth(run), named(alarms_of(run)))
 
 
 def truth(run: CorpusRun) -> str:

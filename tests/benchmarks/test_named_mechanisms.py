@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.mechanisms import Caught, caught_in, confusion, named, report
+from benchmarks.named_mechanisms import Caught, caught_in, confusion, named, report
 from collapse_lab.records import Alarm, Record, Severity, Suspicion
 from collapse_lab.store import RunWriter
 

@@ -1,0 +1,22 @@
+"""What `run.json` states of the runs of a corpus."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from collapse_lab.corpus import CorpusRun, read_corpus
+from collapse_lab.store import read_meta
+
+
+def with_folders(roots: Sequence[Path]) -> Iterator[tuple[CorpusRun, Path]]:
+    """Every run below the roots, and the folder that it lies in."""
+    for root in roots:
+        for run in read_corpus([root]):
+            if isinstance(run, CorpusRun):
+                yield run, root / run.name.split(" [")[0]  # a resumed run is several in one folder
+
+
+def seed_of(folder: Path) -> int:
+    """The seed in the run's configuration. Raises KeyError where none is stated."""
+    return read_meta(folder)["config"]["seed"]
