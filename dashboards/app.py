@@ -11,7 +11,8 @@ from dash import ALL, ClientsideFunction, Dash, Input, Output, State, dcc, html
 
 from collapse_lab.dashboards import access, parts
 from collapse_lab.dashboards.desk import Desk
-from collapse_lab.dashboards.index import Index, cache_file
+from collapse_lab.dashboards.index import Index
+from collapse_lab.dashboards.index_cache import cache_file
 from collapse_lab.dashboards.judging import Judge
 from collapse_lab.dashboards.library import Library
 from collapse_lab.dashboards.page import App, Page

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collapse_lab.dashboards.bench import MOST_RECORDS
-from collapse_lab.dashboards.columns import Column, Growing
+from collapse_lab.dashboards.columns import Column
+from collapse_lab.dashboards.growing import Growing
 from collapse_lab.dashboards.judging import sealed_records
 from collapse_lab.dashboards.settings import SHIPPED, Settings
 from collapse_lab.detectors.cusum import LIMIT_ONE, CusumWatch

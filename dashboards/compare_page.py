@@ -10,33 +10,28 @@ from dash import ALL, ClientsideFunction, Input, Output, State, ctx, dcc, html, 
 from dash.exceptions import PreventUpdate
 
 from collapse_lab.dashboards import parts
+from collapse_lab.dashboards.compare_runs import MOST_VALUE, listed_runs
+from collapse_lab.dashboards.compare_table import outcome_table
 from collapse_lab.dashboards.comparing import (
-    MOST_HEALTHY,
-    Chosen,
     available,
     choose,
     differing,
-    grouping,
     panels,
-    reference_of,
     shown_signals,
     state,
 )
-from collapse_lab.dashboards.comparison import LEAST_HEALTHY, MOST_RUNS, names_of, quoted
+from collapse_lab.dashboards.comparison import names_of, quoted
 from collapse_lab.dashboards.desk import Desk
-from collapse_lab.dashboards.overlays import HEIGHT, look
+from collapse_lab.dashboards.overlays import HEIGHT
 from collapse_lab.dashboards.page import App, Page
 from collapse_lab.dashboards.root import UnknownRun
-from collapse_lab.dashboards.style import PALETTES, theme_of
-from collapse_lab.dashboards.summary import Summary
-from collapse_lab.dashboards.view import View, control, remembered, run_link
+from collapse_lab.dashboards.view import View, control, remembered
 from collapse_lab.inert import inert
 from collapse_lab.signals import SIGNALS
 
 FOUND = 60
 """Runs that the list offers at a time."""
 ALIGN = {"": "Step", "alarm": "First alarm", "onset": "Onset of the fall"}
-MOST_ROWS, MOST_VALUE = 80, 60
 
 
 def layout(desk: Desk, view: View) -> Any:
@@ -156,145 +151,6 @@ def _panel(name: str) -> Any:
     )
 
 
-def _runs(desk: Desk, chosen: Chosen, view: View, theme: str | None) -> Any:
-    """The list of runs, which is the legend too; under their groups when they are grouped."""
-    members = grouping(desk, chosen, view)
-    notes: list[Any] = _notes(desk, chosen, view)
-    if members:
-        listed = [
-            html.Li(
-                [
-                    _swatch(rank, theme, wide=True),
-                    html.Strong(f"{view['by']} {inert(value, MOST_VALUE)}"),
-                    html.Span(f"{len(names)} run{'s' * (len(names) != 1)}", className="muted"),
-                    html.Span(
-                        [_link(chosen.runs[name]) for name in names], className="compare-members"
-                    ),
-                ]
-            )
-            for rank, (value, names) in enumerate(members.items())
-        ]
-    else:
-        listed = [
-            html.Li(
-                [
-                    _swatch(rank, theme),
-                    _link(summary),
-                    parts.badge(summary.health),
-                    html.Span(_when(summary), className="muted"),
-                    html.Button(
-                        "\u00d7",
-                        id={"type": "compare-drop", "run": summary.name},
-                        className="drop",
-                        title="Leave this run out",
-                        **parts.aria(label=f"Leave {inert(summary.name)} out"),
-                    ),
-                ],
-                className="" if summary.name in chosen.zero else "absent",
-            )
-            for rank, summary in enumerate(chosen.runs.values())
-        ]
-    return [html.Ul(listed, className="compare-runs"), *notes]
-
-
-def _link(summary: Summary) -> Any:
-    return dcc.Link(
-        inert(summary.name, MOST_VALUE), href=run_link(summary.name), className="run-link",
-        title=inert(summary.title or summary.name),
-    )  # fmt: skip
-
-
-def _swatch(rank: int, theme: str | None, wide: bool = False) -> Any:
-    colour, dash = look(rank, PALETTES[theme_of(theme)])
-    style = {"solid": "solid", "dash": "dashed", "dot": "dotted", "dashdot": "dashed"}[dash]
-    width = 4 if wide else 3
-    return html.Span(className="swatch", style={"borderTop": f"{width}px {style} {colour}"})
-
-
-def _when(summary: Summary) -> str:
-    if summary.alarm_step is None:
-        return ""
-    text = f"{summary.alarm_severity} at {summary.alarm_step}"
-    return text if summary.onset is None else f"{text}, fall began at {summary.onset}"
-
-
-def _notes(desk: Desk, chosen: Chosen, view: View) -> list[Any]:
-    """What a person would otherwise miss in the panels."""
-    said: list[str] = []
-    if chosen.gone:
-        said.append(f"No longer here: {', '.join(inert(name, 40) for name in chosen.gone[:5])}.")
-    if len(names_of(view)) > MOST_RUNS:
-        said.append(f"Only the first {MOST_RUNS} runs of the link are compared.")
-    if left := [name for name in chosen.runs if name not in chosen.zero]:
-        lacks = "alarm" if chosen.align == "alarm" else "fall of the reward"
-        names = ", ".join(inert(name, 40) for name in left[:5])
-        said.append(f"Without an {lacks}, so not drawn: {names}." if lacks == "alarm" else
-                    f"Without a {lacks}, so not drawn: {names}.")  # fmt: skip
-    if view.get("ref") in ("quiet", "corpus"):
-        said.append(_band_note(len(reference_of(desk, view, chosen)), chosen))
-    if grouping(desk, chosen, view):
-        said.append("Line: median of a group's runs. Area: from the lowest to the highest of them.")
-    return [html.P(" ".join(said), className="muted compare-notes")] if said else []
-
-
-def _band_note(count: int, chosen: Chosen) -> str:
-    if count < LEAST_HEALTHY:
-        return f"A healthy band needs {LEAST_HEALTHY} healthy runs of this task; there are {count}."
-    when = "at the same step" if chosen.align == "step" else "at any step"
-    most = " (the latest)" if count == MOST_HEALTHY else ""
-    return f"Grey: where 90 % of the values of {count} healthy runs{most} lie {when}."
-
-
-def _table(desk: Desk, chosen: Chosen) -> Any:
-    """How the runs ended, and the settings that differ."""
-    runs = list(chosen.runs.values())
-    outcome = {
-        "steps": [f"{run.steps:,}" for run in runs],
-        "looking back": [run.label.replace("_", " ") or "\u2013" for run in runs],
-        "first alarm": [
-            f"{run.alarm_severity} at {run.alarm_step}" if run.alarm_step is not None else "\u2013"
-            for run in runs
-        ],
-        "fall began": [str(run.onset) if run.onset is not None else "\u2013" for run in runs],
-        "lead in steps": [f"{run.lead:+d}" if run.lead is not None else "\u2013" for run in runs],
-    }
-    settings = differing(desk, chosen)
-    more = len(settings) - MOST_ROWS
-    head = html.Tr([html.Th("", scope="col"), *(html.Th(_link(run), scope="col") for run in runs)])
-    return [
-        html.H2("How they ended, and which settings differ"),
-        html.Div(
-            html.Table(
-                [
-                    html.Thead(head),
-                    html.Tbody([_row(name, cells) for name, cells in outcome.items()]),
-                    html.Tbody(
-                        [_row(key, cells) for key, cells in list(settings.items())[:MOST_ROWS]],
-                        className="settings",
-                    ),
-                ]
-            ),
-            className="wide",
-            tabIndex="0",
-        ),
-        html.P(f"and {more} more settings.", className="muted") if more > 0 else None,
-        html.P("No setting differs.", className="muted") if not settings else None,
-    ]
-
-
-def _row(name: str, cells: Sequence[str]) -> Any:
-    usual = max(set(cells), key=list(cells).count)
-    return html.Tr(
-        [
-            html.Th(inert(name, MOST_VALUE), scope="row"),
-            *(
-                html.Td(inert(cell, MOST_VALUE), className="" if cell == usual else "other")
-                for cell in cells
-            ),
-        ]
-    )
-
-
 def callbacks(app: App, desk: Desk) -> None:
     @app.callback(
         Output("compare-runs", "children"),
@@ -316,8 +172,8 @@ def callbacks(app: App, desk: Desk) -> None:
         fresh = ([_panel(name) for name in signals], signals) if signals != shown else None
         keys = [{"label": inert(key, MOST_VALUE), "value": key} for key in differing(desk, chosen)]
         return (
-            _runs(desk, chosen, view or {}, theme),
-            _table(desk, chosen),
+            listed_runs(desk, chosen, view or {}, theme),
+            outcome_table(desk, chosen),
             *(fresh or (no_update, no_update)),
             keys,
         )

@@ -6,46 +6,32 @@ histories of the others are not opened. All of it lies in one cache file that ma
 
 from __future__ import annotations
 
-import json
 import math
-import os
-import stat
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
 
-from collapse_lab.dashboards.columns import OpenColumns, SealedColumns
+from collapse_lab.dashboards import index_cache
+from collapse_lab.dashboards.fingerprint import fingerprint_of, written
+from collapse_lab.dashboards.index_cache import Entry
 from collapse_lab.dashboards.library import READ_SECONDS, Library
-from collapse_lab.dashboards.root import READ, Root, UnknownRun
+from collapse_lab.dashboards.open_columns import OpenColumns
+from collapse_lab.dashboards.root import Root, UnknownRun
+from collapse_lab.dashboards.sealed_columns import SealedColumns
 from collapse_lab.dashboards.summary import Summary, outline, summarise
 from collapse_lab.records import Alarm
-from collapse_lab.store import RECORDS, RUN, SAMPLES, SEALED, RunReader, read_meta
+from collapse_lab.store import SEALED, RunReader, read_meta
 
-FORMAT = [version("collapse-lab"), *Summary.__dataclass_fields__]
-"""A cache that another version wrote is made anew."""
-CACHE = ".collapse-lab-index.json"
 JUDGED_ROWS = 20_000
 """Longer runs are judged when somebody opens them and asks for it."""
 LIVE_SECONDS, SCAN_SHARE, SAVE_SECONDS = 1.0, 0.05, 20.0
 """How often running runs are looked at, the share of time spent looking for others, and the least
 time between two writes of the cache."""
 
-Fingerprint = tuple[tuple[int, int], ...]
 Judgement = Callable[[Path], list[Alarm]]
-
-
-@dataclass(slots=True)
-class Entry:
-    """A run as the index knows it. `judged` are the alarms that the app found itself."""
-
-    fingerprint: Fingerprint
-    summary: Summary
-    judged: list[Alarm] | None = None
-    told: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +100,7 @@ class Index:
         """Looks for runs that are new, changed or gone; opens none of their histories."""
         with self._lock:
             if not self._scanned.is_set():
-                self._load()
+                self._entries = index_cache.load(self.cache) if self.cache else {}
             names = set(self.root.names())
             for name in self._entries.keys() - names:
                 self._drop(name)
@@ -183,49 +169,18 @@ class Index:
         if time.monotonic() - when < least_seconds:
             return
         with self._lock:
-            runs = {
-                name: {
-                    "fingerprint": entry.fingerprint,
-                    "summary": entry.summary.to_dict(),
-                    "judged": entry.judged and [alarm.to_dict() for alarm in entry.judged],
-                }
-                for name, entry in self._entries.items()
-                if entry.summary.ready
-            }
+            runs = index_cache.kept(self._entries)
             self._saved = self._changed, time.monotonic()
-        partial = self.cache.with_name(f"{self.cache.name}.{os.getpid()}")
-        try:
-            partial.write_text(json.dumps({"format": FORMAT, "runs": runs}))
-            partial.replace(self.cache)
-        except OSError:  # a full or read-only disk costs the next start some seconds, no more
-            partial.unlink(missing_ok=True)
-
-    def _load(self) -> None:
-        if self.cache is None:
-            return
-        try:
-            kept = json.loads(self.cache.read_text())
-            if kept["format"] != FORMAT:
-                return
-            for name, raw in kept["runs"].items():
-                judged = raw["judged"]
-                self._entries[name] = Entry(
-                    tuple((size, when) for size, when in raw["fingerprint"]),
-                    Summary.from_dict(raw["summary"]),
-                    None if judged is None else [Alarm.from_dict(alarm) for alarm in judged],
-                    raw["summary"]["alarms"],
-                )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            self._entries.clear()
+        index_cache.write(self.cache, runs)
 
     def _look(self, name: str) -> None:
         """Notes whether a run has changed."""
         folder = self.root.folder / name
         try:
-            fingerprint = _fingerprint(folder)
+            fingerprint = fingerprint_of(folder)
             if fingerprint is None:
                 self.root.run(name)
-                fingerprint = _fingerprint(folder, follow=True) or ()
+                fingerprint = fingerprint_of(folder, follow=True) or ()
         except (UnknownRun, OSError):
             self._drop(name)
             return
@@ -234,9 +189,7 @@ class Index:
             return
         now = time.time()
         meta = _meta(folder)
-        times = dict(zip(READ, fingerprint, strict=True))
-        written = max(times[file][1] for file in (RECORDS, SEALED)) or times[RUN][1]
-        outlined = outline(name, meta, written / 1e9, now)
+        outlined = outline(name, meta, written(fingerprint), now)
         with self._lock:
             if entry is None:
                 self._entries[name] = Entry(fingerprint, outlined)
@@ -251,9 +204,7 @@ class Index:
         folder = self.root.run(name)
         entry = self._entries[name]
         meta = _meta(folder)
-        times = dict(zip(READ, entry.fingerprint, strict=True))
-        written = max(times[file][1] for file in (RECORDS, SEALED)) or times[RUN][1]
-        outlined = outline(name, meta, written / 1e9, time.time())
+        outlined = outline(name, meta, written(entry.fingerprint), time.time())
         alarms: list[Alarm] | None = RunReader(folder).alarms()
         judged_here = False
         if not alarms and not meta.get("judged"):  # nobody looked for any
@@ -290,44 +241,9 @@ class Index:
                 self._changed += 1
 
 
-def cache_file(root: Path) -> Path:
-    """Where the index is kept: in the root, or in the user's cache if that cannot be written."""
-    if os.access(root, os.W_OK):
-        return root / CACHE
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "collapse-lab"
-    base.mkdir(parents=True, exist_ok=True)
-    return base / f"{str(root.resolve()).strip('/').replace('/', '%')}.json"
-
-
 def _meta(folder: Path) -> dict[str, Any]:
     try:
         meta: Any = read_meta(folder)
     except (OSError, ValueError):
         return {}
     return cast("dict[str, Any]", meta) if isinstance(meta, dict) else {}
-
-
-def _fingerprint(folder: Path, follow: bool = False) -> Fingerprint | None:
-    """Size and time of each file, zeros for one that is not there; None when one is a link,
-    or the folder, and `follow` does not say that links have been checked.
-
-    Raises FileNotFoundError without a run.json.
-    """
-    if not follow and os.path.islink(folder):
-        return None
-    parts: list[tuple[int, int]] = []
-    for file in READ:
-        if file == SAMPLES:
-            parts.append((0, 0))
-            continue
-        try:
-            status = os.stat(f"{folder}/{file}", follow_symlinks=follow)
-        except FileNotFoundError:
-            if file == RUN:
-                raise
-            parts.append((0, 0))
-            continue
-        if stat.S_ISLNK(status.st_mode):
-            return None
-        parts.append((status.st_size, status.st_mtime_ns))
-    return tuple(parts)

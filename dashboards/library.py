@@ -6,7 +6,9 @@ import threading
 from collections import OrderedDict
 from pathlib import Path
 
-from collapse_lab.dashboards.columns import Columns, OpenColumns, SealedColumns
+from collapse_lab.dashboards.columns import Columns
+from collapse_lab.dashboards.open_columns import OpenColumns
+from collapse_lab.dashboards.sealed_columns import SealedColumns
 from collapse_lab.store import RECORDS, SEALED
 
 READ_SECONDS = 0.6

@@ -15,16 +15,10 @@ from collapse_lab.dashboards.desk import Desk
 from collapse_lab.dashboards.drawing import MOST_EVENTS, events, shade_of, shown_range, window_of
 from collapse_lab.dashboards.figures import panel
 from collapse_lab.dashboards.histories import Heat
-from collapse_lab.dashboards.ratio_figures import (
-    QUADRANTS,
-    Bound,
-    Scene,
-    effective_sample,
-    heat_map,
-    median_of_five,
-    quadrants,
-    tail_shape,
-)
+from collapse_lab.dashboards.ratio_heat_map import Bound, heat_map
+from collapse_lab.dashboards.ratio_quadrants import QUADRANTS, quadrants
+from collapse_lab.dashboards.ratio_scene import Scene
+from collapse_lab.dashboards.ratio_weights import effective_sample, median_of_five, tail_shape
 from collapse_lab.dashboards.view import View
 from collapse_lab.signals import HISTOGRAMS
 

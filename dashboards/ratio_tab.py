@@ -15,7 +15,8 @@ from collapse_lab.dashboards.drawing import axes_offered
 from collapse_lab.dashboards.figures import HEIGHT
 from collapse_lab.dashboards.page import App, Tab
 from collapse_lab.dashboards.ratio_drawing import DIVERGENCES, LEVELS, Level, draw, panels_of
-from collapse_lab.dashboards.ratio_figures import HEAT_HEIGHT, QUADRANT_HEIGHT, QUADRANTS
+from collapse_lab.dashboards.ratio_heat_map import HEAT_HEIGHT
+from collapse_lab.dashboards.ratio_quadrants import QUADRANT_HEIGHT, QUADRANTS
 from collapse_lab.dashboards.root import UnknownRun
 from collapse_lab.dashboards.view import View, remembered
 from collapse_lab.inert import inert

@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collapse_lab.dashboards.columns import Columns, Happened, OpenColumns, SealedColumns
+from collapse_lab.dashboards.columns import Columns, Happened
 from collapse_lab.dashboards.library import Library
+from collapse_lab.dashboards.open_columns import OpenColumns
+from collapse_lab.dashboards.sealed_columns import SealedColumns
 from collapse_lab.records import CHECKPOINT, RESTART, Record
 from collapse_lab.store import SEALED, RunWriter, to_frame
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collapse_lab.dashboards.columns import Column, OpenColumns
+from collapse_lab.dashboards.columns import Column
 from collapse_lab.dashboards.curves import MOST_MARKS, Window, axis_of, curve
+from collapse_lab.dashboards.open_columns import OpenColumns
 from collapse_lab.records import Record
 from collapse_lab.store import RunWriter
 

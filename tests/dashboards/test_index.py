@@ -8,7 +8,8 @@ from pathlib import Path
 
 from app_examples import ENTROPY, alarm_at, collapsing, write_run
 
-from collapse_lab.dashboards.index import CACHE, Index, cache_file
+from collapse_lab.dashboards.index import Index
+from collapse_lab.dashboards.index_cache import CACHE, cache_file
 from collapse_lab.dashboards.judging import judge
 from collapse_lab.dashboards.library import Library
 from collapse_lab.dashboards.root import Root

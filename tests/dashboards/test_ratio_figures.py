@@ -14,16 +14,10 @@ from collapse_lab.dashboards.columns import Column, Floats
 from collapse_lab.dashboards.curves import Window
 from collapse_lab.dashboards.histories import Heat
 from collapse_lab.dashboards.ratio_drawing import LEVELS, bounds_of, panels_of
-from collapse_lab.dashboards.ratio_figures import (
-    COLOURS,
-    Scene,
-    colour_scale,
-    heat_map,
-    median_of_five,
-    position,
-    quadrants,
-    tail_shape,
-)
+from collapse_lab.dashboards.ratio_heat_map import COLOURS, colour_scale, heat_map, position
+from collapse_lab.dashboards.ratio_quadrants import quadrants
+from collapse_lab.dashboards.ratio_scene import Scene
+from collapse_lab.dashboards.ratio_weights import median_of_five, tail_shape
 from collapse_lab.signals import HISTOGRAMS
 
 BINS = HISTOGRAMS["ratio/log"]

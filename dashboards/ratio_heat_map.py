@@ -1,26 +1,24 @@
-"""Figures of the importance ratio, as plain dicts: its histogram over the steps, the shape of its
-tail, and where the divergence lies. Pure."""
+"""The heat map of the importance ratio: how its whole distribution moves over the steps. Pure."""
 
 from __future__ import annotations
 
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from collapse_lab.dashboards.columns import Column, Floats
-from collapse_lab.dashboards.curves import Window, curve
-from collapse_lab.dashboards.figures import Event, Shade, panel, uprights, vertical_axis
+from collapse_lab.dashboards.curves import curve
+from collapse_lab.dashboards.figures import uprights
 from collapse_lab.dashboards.histories import Heat
+from collapse_lab.dashboards.ratio_scene import Scene, spread
 from collapse_lab.dashboards.style import PALETTES, Theme, layout, packed, theme_of
 from collapse_lab.signals import Bins
 
-HEAT_HEIGHT, QUADRANT_HEIGHT = 270, 190
-KHAT_LIMIT, ESS_LIMIT = 0.7, 0.1
-"""Weights are unreliable beyond these (Vehtari et al. 2024; `rules.UnreliableWeights`)."""
+HEAT_HEIGHT = 270
 COLOURS: dict[Theme, tuple[str, ...]] = {
     "light": ("#e4f6fa", "#a5def2", "#6bc2e9", "#3ba4db", "#2084c3", "#2266a2", "#274978",
               "#243149", "#171a24"),
@@ -29,34 +27,6 @@ COLOURS: dict[Theme, tuple[str, ...]] = {
 }  # fmt: skip
 """From a share of LEAST_SHARE to 1 in even steps of its logarithm, and of OKLab lightness."""
 LEAST_SHARE = 1e-4
-QUADRANTS = {
-    "neg_low": ("A < 0, w < 1", "#c8501e", "#f08237"),
-    "neg_high": ("A < 0, w > 1", "#f3b48c", "#8a4a1f"),
-    "pos_low": ("A > 0, w < 1", "#9ccbe8", "#1f5a80"),
-    "pos_high": ("A > 0, w > 1", "#0072b2", "#56b4e9"),
-}
-"""By the sign of the advantage and the side of the ratio: what it is, and its colours (light,
-dark). Strong where the token moves the way that its advantage asks for."""
-MOST_BARS = 480
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """What all panels of the tab share: rows' `x`, the window, and what happened."""
-
-    x: Floats
-    steps: Floats
-    window: Window
-    x_range: tuple[float, float] | None
-    shades: Sequence[Shade]
-    events: Sequence[Event]
-    theme: str | None
-
-    def at(self, steps: Floats) -> Floats:
-        """Where steps stand on the axis."""
-        if not len(self.x):
-            return steps
-        return self.x[np.searchsorted(self.steps, steps).clip(max=len(self.x) - 1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,27 +146,6 @@ def _cells(bins: Bins, heat: Heat, low: float, high: float, scene: Scene) -> dic
     }  # fmt: skip
 
 
-def spread(first: Floats, last: Floats) -> tuple[Floats, Any]:
-    """Cells side by side: their edges on x, and for each the bucket in it, -1 where there is none.
-
-    >>> edges, columns = spread(np.array([0.0, 1.0, 9.0]), np.array([0.0, 1.0, 9.0]))
-    >>> edges.tolist(), columns.tolist()
-    ([-0.5, 0.5, 1.5, 8.5, 9.5], [0, 1, -1, 2])
-    """
-    apart = first[1:] - last[:-1]
-    usual = float(np.min(apart[apart > 0], initial=np.inf))
-    half = usual / 2 if math.isfinite(usual) else 0.5
-    edges, columns = [float(first[0]) - half], [0]
-    for bucket, gap in enumerate(apart.tolist(), 1):
-        if gap > 3 * usual:
-            edges += [float(last[bucket - 1]) + half, float(first[bucket]) - half]
-            columns += [-1, bucket]
-        else:
-            edges.append(float(last[bucket - 1]) + gap / 2)
-            columns.append(bucket)
-    return np.array([*edges, float(last[-1]) + half]), np.array(columns)
-
-
 def colour_scale(theme: Theme) -> list[list[Any]]:
     """plotly's scale from a share of 0 to 1, even in the logarithm."""
     stops = COLOURS[theme]
@@ -217,110 +166,6 @@ def _ticks(bins: Bins, low: float, high: float) -> tuple[list[str], list[float]]
         ):
             taken[value] = place
     return [f"{value:g}".replace("-", "\u2212") for value in taken], list(taken.values())
-
-
-def tail_shape(signal: str, khat: Column, median: Column | None, scene: Scene) -> dict[str, Any]:
-    """k-hat with its median over five steps, and the line above which weights are unreliable."""
-    colours = PALETTES[theme_of(scene.theme)]
-    drawn = curve(scene.x, khat, replace(scene.window, smoothing=0.0))
-    if median is not None:
-        rows = min(len(scene.x), len(median.values))
-        smooth = np.interp(drawn.x, scene.x[:rows], median.values[:rows])
-        drawn = replace(drawn, smooth=smooth)
-    figure = panel(signal, drawn, scene.theme, scene.x_range, scene.shades, scene.events)
-    low, high = drawn.span or (0.0, 1.0)
-    reach = min(low, 0.0), max(high, KHAT_LIMIT + 0.15)
-    figure["layout"]["yaxis"] |= vertical_axis(reach, log=False)
-    figure["layout"]["shapes"].append(_level(KHAT_LIMIT, colours.critical))
-    return figure
-
-
-def effective_sample(signal: str, ess: Column, scene: Scene) -> dict[str, Any]:
-    """The effective sample size, a share, on a scale from 0 to 1."""
-    colours = PALETTES[theme_of(scene.theme)]
-    drawn = curve(scene.x, ess, scene.window)
-    figure = panel(signal, drawn, scene.theme, scene.x_range, scene.shades, scene.events)
-    figure["layout"]["yaxis"] |= {"range": [0, 1.04], "tickvals": [0, 0.25, 0.5, 0.75, 1]}
-    figure["layout"]["shapes"].append(_level(ESS_LIMIT, colours.critical))
-    return figure
-
-
-def _level(y: float, colour: str) -> dict[str, Any]:
-    return {
-        "type": "line", "xref": "paper", "yref": "y", "x0": 0, "x1": 1, "y0": y, "y1": y,
-        "line": {"color": colour, "width": 1.2, "dash": "6px,3px"}, "layer": "below",
-    }  # fmt: skip
-
-
-def quadrants(shares: Mapping[str, Column], scene: Scene) -> dict[str, Any]:
-    """The shares of the divergence by quadrant, stacked; a bar is the mean of its rows.
-
-    `shares` by a key of QUADRANTS. What is not finite is a mark at the foot.
-    """
-    colours = PALETTES[theme_of(scene.theme)]
-    dark = theme_of(scene.theme) == "dark"
-    window = scene.window
-    inside = np.flatnonzero((scene.x >= window.low) & (scene.x <= window.high))
-    groups = np.array_split(inside, min(MOST_BARS, len(inside))) if len(inside) else []
-    x = scene.x
-    first = np.array([x[group[0]] for group in groups])
-    last = np.array([x[group[-1]] for group in groups])
-    edges, buckets = spread(first, last) if groups else (np.zeros(1), np.zeros(0, int))
-    kept = buckets >= 0
-    left, width = edges[:-1][kept], np.diff(edges)[kept]
-    traces: list[dict[str, Any]] = []
-    broken: set[float] = set()
-    for key, (text, light_colour, dark_colour) in QUADRANTS.items():
-        column = shares.get(key)
-        if column is None:
-            continue
-        means = [_mean(column, group) for group in groups]
-        broken |= set(x[inside][column.present[inside] & ~column.finite[inside]].tolist())
-        traces.append(
-            {
-                "type": "bar", "x": packed(left + width / 2), "y": packed(np.array(means)),
-                "width": packed(width), "name": text,
-                "marker": {"color": dark_colour if dark else light_colour, "line": {"width": 0}},
-                "hovertemplate": f"{text}: <b>%{{y:.1%}}</b><extra></extra>",
-            }
-        )  # fmt: skip
-    traces.append(
-        {
-            "type": "scatter", "mode": "markers", "x": sorted(broken), "y": [0.03] * len(broken),
-            "marker": {"symbol": "x-thin-open", "size": 8,
-                       "line": {"width": 1.8, "color": colours.critical}},
-            "hovertemplate": "%{x:,}: NaN<extra></extra>",
-        }
-    )  # fmt: skip
-    return {
-        "data": traces,
-        "layout": layout(
-            scene.theme,
-            height=QUADRANT_HEIGHT,
-            barmode="stack",
-            bargap=0,
-            shapes=uprights(colours, scene.shades, scene.events, since=False, layer="above"),
-            xaxis={"range": list(scene.x_range)} if scene.x_range else {"autorange": True},
-            yaxis={"range": [0, 1], "tickformat": ".0%", "nticks": 5, "fixedrange": True},
-            hovermode="x unified",
-            dragmode="zoom",
-        ),
-    }
-
-
-def _mean(column: Column, rows: Any) -> float:
-    finite = rows[column.finite[rows]]
-    return float(column.values[finite].mean()) if len(finite) else math.nan
-
-
-def median_of_five(khat: Column) -> Column:
-    """What `ratio/khat_median` is, for runs that do not record it."""
-    padded = np.concatenate([np.full(4, np.nan), np.where(khat.finite, khat.values, np.nan)])
-    windows = np.lib.stride_tricks.sliding_window_view(padded, 5)
-    known = np.isfinite(windows).any(1)
-    medians = np.full(len(windows), np.nan)
-    medians[known] = np.nanmedian(windows[known], axis=1)
-    return Column(medians, np.isfinite(medians))
 
 
 def _table(values: Floats) -> dict[str, str]:
