@@ -10,9 +10,6 @@ medians where the claim is about something that repeats.
 from __future__ import annotations
 
 import argparse
-import json
-import multiprocessing
-import os
 import shutil
 import signal
 import statistics
@@ -21,80 +18,18 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
+from benchmarks.dashboard_peers import peers
+from benchmarks.dashboard_runs import long_run, many_runs
+from benchmarks.dashboard_times import peak, seconds
 from collapse_lab.scoring.markdown import table_of
 
 SHOWN = 9
 """Panels that a screen of 1440 x 900 asks for when a run is opened."""
-
-
-def seconds(work: Callable[[], Any], repeats: int = 5) -> list[str]:
-    """Medians of several calls, by the clock and of CPU."""
-    times: list[tuple[float, float]] = []
-    for _ in range(repeats):
-        began = time.perf_counter(), time.process_time()
-        work()
-        times.append((time.perf_counter() - began[0], time.process_time() - began[1]))
-    return [f"{statistics.median(column):.3f}" for column in zip(*times, strict=True)]
-
-
-def many_runs(root: Path, count: int) -> None:
-    """Finished runs of 200 steps; a tenth of them have an alarm."""
-    import polars as pl
-
-    random = np.random.default_rng(0)
-    frame = pl.DataFrame({"step": np.arange(200), "time": 1e9 + np.arange(200.0)}).with_columns(
-        pl.lit(0, pl.Int64).alias("attempt"), pl.Series("reward/mean", random.normal(size=200))
-    )
-    frame.write_parquet(root / "template.parquet")
-    template = (root / "template.parquet").read_bytes()
-    (root / "template.parquet").unlink()
-    evidence = [
-        {
-            "signal": "policy/entropy", "family": "policy", "since": 90, "observed": 0.1,
-            "expected": 0.4, "low": 0.3, "high": 0.5, "direction": "down", "score": 9.0,
-            "bad_steps": 5, "steps": 6,
-        }
-    ]  # fmt: skip
-    alarm = {
-        "step": 100, "severity": "alarm", "detector": "e-detector", "since": 90,
-        "message": "3 families of signals deviate together", "since_interval": [85, 95],
-        "evidence": evidence, "last_healthy_step": 84, "not_monitored": [], "notes": [],
-    }  # fmt: skip
-    algorithms = ("grpo", "gspo", "dapo", "sapo", "cispo")
-    for number in range(count):
-        folder = root / f"run-{number:05}"
-        folder.mkdir()
-        config = {"algorithm": algorithms[number % 5], "task": f"task-{number % 7}", "lr": 1e-6}
-        meta = {"state": "finished", "framework": "verl", "config": config, "planned_steps": 200}
-        (folder / "run.json").write_text(json.dumps(meta))
-        (folder / "records.parquet").write_bytes(template)
-        (folder / "alarms.jsonl").write_text(json.dumps(alarm) + "\n" if number % 10 == 0 else "")
-
-
-def long_run(folder: Path, steps: int) -> list[str]:
-    """A sealed run of 30 signals, with spikes, NaN and infinities."""
-    import polars as pl
-
-    from collapse_lab.signals import SIGNALS
-
-    names = [name for name in SIGNALS if name != "time/tokens"][:30]
-    random = np.random.default_rng(0)
-    columns: dict[str, Any] = {"step": np.arange(steps), "time": 1e9 + np.arange(float(steps))}
-    columns["attempt"] = np.zeros(steps, np.int64)
-    for name in names:
-        values = np.exp(random.normal(scale=0.1, size=steps).cumsum() / 1e2)
-        values[random.integers(0, steps, 5)] = (50.0, np.nan, np.inf, -np.inf, 80.0)
-        columns[name] = values
-    folder.mkdir()
-    pl.DataFrame(columns).write_parquet(folder / "records.parquet")
-    (folder / "run.json").write_text(json.dumps({"state": "finished", "config": {}}))
-    return names
 
 
 def listing(root: Path) -> list[list[str]]:
@@ -233,94 +168,6 @@ def painting(root: Path, steps: int, repeats: int = 5) -> list[list[str]]:
         server.send_signal(signal.SIGINT)
     best = [f"{min(column):.2f}" for column in zip(*times, strict=True)]
     return [[f"{steps:,} x 30 in Chromium: to the first drawn panel, best of {repeats}", *best]]
-
-
-def peers(root: Path, steps: int) -> list[list[str]]:
-    """What it takes to have a run of 30 signals ready to draw, each in a process of its own."""
-    names = long_run(root / "same", steps)
-    apart(_write_events, root, names)
-    apart(_write_trackio, root)
-    return [
-        ["this app, all panels", *apart(_load_ours, root, names)],
-        ["TensorBoard, EventAccumulator", *apart(_load_events, root, names)],
-        ["trackio, get_logs", *apart(_load_trackio, root)],
-    ]
-
-
-def apart(work: Callable[..., list[str]], *given: Any) -> list[str]:
-    """Runs it in a fresh process; adds that process's largest resident size in MB."""
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, spawn) as pool:
-        return [*pool.submit(work, *given).result(), pool.submit(peak).result()]
-
-
-def peak() -> str:
-    """Largest resident size of this process so far, MB. Not getrusage: what that says of a fresh
-    process is that of the one which started it."""
-    status = Path("/proc/self/status").read_text().splitlines()
-    return f"{next(int(line.split()[1]) for line in status if line.startswith('VmHWM')) / 1e3:.0f}"
-
-
-def _rows(root: Path) -> tuple[list[int], list[dict[str, float]]]:
-    import polars as pl
-
-    frame = pl.read_parquet(root / "same" / "records.parquet").drop("time", "attempt")
-    return frame["step"].to_list(), frame.drop("step").to_dicts()
-
-
-def _load_ours(root: Path, names: list[str]) -> list[str]:
-    from dash._utils import to_json
-
-    from collapse_lab.dashboards.app import open_desk
-    from collapse_lab.dashboards.drawing import POINTS, sheet
-
-    desk = open_desk(root, judge=False)
-    took = seconds(lambda: to_json(sheet(desk, "same", {}, "light", names).figures), 1)
-    return [*took, f"{POINTS}, with every extreme"]
-
-
-def _write_events(root: Path, names: list[str]) -> list[str]:
-    from tensorboard.compat.proto import event_pb2, summary_pb2
-    from tensorboard.summary.writer.event_file_writer import EventFileWriter
-
-    event, summary = cast(Any, event_pb2).Event, cast(Any, summary_pb2).Summary
-    writer = EventFileWriter(str(root / "tensorboard"), max_queue_size=10_000)
-    for step, row in zip(*_rows(root), strict=True):
-        parts = [summary.Value(tag=name, simple_value=row[name]) for name in names]
-        writer.add_event(event(step=step, wall_time=1e9 + step, summary=summary(value=parts)))
-    writer.close()
-    return []
-
-
-def _load_events(root: Path, names: list[str]) -> list[str]:
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    loaded = EventAccumulator(str(root / "tensorboard"), size_guidance={"scalars": 1000})
-    took = seconds(loaded.Reload, 1)
-    values = [event.value for event in loaded.Scalars(names[0])]
-    spikes = sum(value in (50.0, 80.0) for value in values)
-    return [*took, f"{len(values)}, with {spikes} of the 2 spikes"]
-
-
-def _write_trackio(root: Path) -> list[str]:
-    storage = _trackio(root)
-    steps, rows = _rows(root)
-    storage.bulk_log("bench", "long", rows, steps=steps)
-    return []
-
-
-def _load_trackio(root: Path) -> list[str]:
-    storage = _trackio(root)
-    found: list[Any] = []
-    took = seconds(lambda: found.extend(storage.get_logs("bench", "long")), 1)
-    return [*took, f"{len(found):,}"]
-
-
-def _trackio(root: Path) -> Any:
-    os.environ["TRACKIO_DIR"] = str(root / "trackio")
-    from trackio.sqlite_storage import SQLiteStorage
-
-    return SQLiteStorage
 
 
 def main() -> None:
