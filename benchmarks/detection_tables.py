@@ -87,7 +87,7 @@ def operating_points(
     late = late_minus_now(runs, rules()[ALARM])
     return "\n\n".join(
         (
-            tables.operating_points({**rows, **chance}),
+            f"{tables.CHANCE_IS}\n\n{tables.operating_points({**rows, **chance})}",
             f"{tables.LEADS_ARE}\n\n{tables.leads(rows)}",
             f"{tables.WORTH_IS}\n\n{tables.worth({**rows, **chance})}",
             "The alarm tier, paired bootstrap over groups, 95 %:\n\n"

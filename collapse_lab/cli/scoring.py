@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collapse_lab.scorecard import Interval, JudgedRun, Scores
 
 FACTS = ("framework", "task", "algorithm", "failure", "setting")
-CALIBRATED = ", calibrated"
 
 
 @click.command()
@@ -119,7 +118,7 @@ def score(
         return
     sections = [
         tables.kinds(kinds, groups),
-        tables.operating_points(rows),
+        f"{tables.CHANCE_IS}\n\n{tables.operating_points(rows)}",
         f"{tables.LEADS_ARE}\n\n{tables.leads(rows)}",
         f"{tables.WORTH_IS}\n\n{tables.worth(rows)}",
         f"{tables.RANKS_ARE}\n\n{tables.ranks(ranked)}",
@@ -152,7 +151,7 @@ def _rows(shipped: list[JudgedRun], calibrated: list[JudgedRun]) -> dict[str, Sc
     if calibrated:
         rows |= {
             name: scorecard.scores(calibrated, rule)
-            for name, rule in scorecard.rules(CALIBRATED).items()
+            for name, rule in scorecard.rules(scorecard.CALIBRATED_ROW).items()
             if not name.startswith("critical")  # hard failures have no limit to calibrate
         }
     return rows

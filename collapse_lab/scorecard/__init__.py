@@ -12,6 +12,7 @@ from collapse_lab.scorecard.detector_scores import (
 )
 from collapse_lab.scorecard.judged import (
     ALARM,
+    CALIBRATED_ROW,
     COLLAPSED,
     HEALTHY,
     LATE,
@@ -31,6 +32,7 @@ from collapse_lab.scorecard.ranks import RECORD_NUMBER, Ranked, rank
 
 __all__ = [
     "ALARM",
+    "CALIBRATED_ROW",
     "COLLAPSED",
     "HEALTHY",
     "LATE",

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from collapse_lab import scoring
 from collapse_lab.scorecard.judged import LATE, JudgedRun, Rule, counts, scored
-from collapse_lab.scoring import ScoredRun, Share, chance, usual_horizon
+from collapse_lab.scoring import AtRandom, ScoredRun, Share, chance, usual_horizon
 from collapse_lab.scoring.resampling import bootstrap, interval, jackknife
 
 PREVALENCES = (0.1, 0.3)
@@ -29,7 +29,8 @@ class Scores:
     records later, if a premature alarm is forgiven. `intervals` are bootstrap 95 % intervals over
     groups, `without_a_group` how far a score moves when any one group is left out. `chance` and
     `late_chance` are what the same alarms score (early, and by ten later) when dealt to runs at
-    random, with the share of deals that did as well.
+    random, with the share of deals that did as well. `at_random` is what alarms at random times
+    score that alarm on as many healthy runs, by the name of the field.
     """
 
     healthy_alarmed: Share
@@ -52,6 +53,7 @@ class Scores:
     without_a_group: Mapping[str, Interval] = field(default_factory=dict[str, Interval])
     chance: tuple[float, float] = (math.nan, math.nan)
     late_chance: tuple[float, float] = (math.nan, math.nan)
+    at_random: Mapping[str, AtRandom] = field(default_factory=dict[str, AtRandom])
 
     @property
     def prevalence(self) -> float:
@@ -105,6 +107,10 @@ class Scores:
             "chance_does_as_well": number(self.chance[1]),
             "chance_recall_10_later": number(self.late_chance[0]),
             "chance_does_as_well_10_later": number(self.late_chance[1]),
+            "at_random_times": {
+                name: {"share": number(one.share), "does_as_well": number(one.as_well)}
+                for name, one in self.at_random.items()
+            },
         }
 
 
@@ -139,6 +145,12 @@ def scores(runs: Sequence[JudgedRun], rule: Rule, deals: int = chance.DEALS) -> 
         late_chance=chance.by_chance(
             to_onset, lambda some: scoring.late_recall(some, LATE).value, deals
         ),
+        at_random={
+            "early": scoring.at_random(to_onset, 1, usual_horizon),
+            "late": scoring.at_random(to_onset, -LATE, usual_horizon),
+            "by_crossing": scoring.at_random(to_cross),
+            "premature": scoring.premature_at_random(to_onset),
+        },
     )
 
 

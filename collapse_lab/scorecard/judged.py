@@ -36,6 +36,8 @@ TIERS: dict[str, tuple[Severity, ...]] = {
 REWARD_ASIDE = "reward aside"
 """A row that ends so leaves out the detector that waits for the reward to fall."""
 ALARM = "alarm or above"
+CALIBRATED_ROW = ", calibrated"
+"""A row that ends so has calibrated limits."""
 LATE = 10
 
 

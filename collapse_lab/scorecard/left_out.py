@@ -18,7 +18,7 @@ from collapse_lab.calibration.conformal import CALIBRATED, Course, TooFewRuns
 from collapse_lab.calibration.saved import Calibration
 from collapse_lab.records import Severity
 from collapse_lab.scorecard.detector_scores import Scores, scores
-from collapse_lab.scorecard.judged import ALARM, JudgedRun
+from collapse_lab.scorecard.judged import ALARM, CALIBRATED_ROW, JudgedRun
 from collapse_lab.scoring.resampling import leave_one_out
 
 
@@ -107,7 +107,7 @@ def held_out(runs: Sequence[JudgedRun], fact: str, alpha: float) -> HeldOut:
 
     splits = list(left_out(runs, fact, alpha))
     values = {split.value for split in splits if split.limits}
-    rows = {f"{ALARM}, calibrated": scores(together(splits), alarms)}
+    rows = {ALARM + CALIBRATED_ROW: scores(together(splits), alarms)}
     for name in conformal.NAMES:
         alone = together([s for s in left_out(runs, fact, alpha, (name,)) if s.value in values])
         rows[f"{name} alone"] = scores(alone, lambda run, name=name: run.raised_by(name))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from collapse_lab.scorecard.detector_scores import PREVALENCES, Interval, Scores
+from collapse_lab.scorecard.judged import ALARM, CALIBRATED_ROW
 from collapse_lab.scorecard.left_out import HeldOut
 from collapse_lab.scorecard.ranks import Ranked
 from collapse_lab.scoring import COST_RATIOS, LEADS
@@ -23,6 +24,11 @@ OPERATING = (
     "by half lost",
     "premature",
     "alarms / 1,000",
+)
+CHANCE_IS = (
+    "*By chance* are the same alarms dealt to other runs; *p*: how often those do as well. *At "
+    "random* are Poisson alarms at such a rate that as many healthy runs are alarmed on, exactly; "
+    "there *p* is how often they do as well as the alarm tier."
 )
 LEADS_ARE = (
     "Leads are records from the first alarm to the onset; +20 is the share of collapses that were "
@@ -44,8 +50,34 @@ RANKS_ARE = (
 
 
 def operating_points(rows: Mapping[str, Scores]) -> str:
-    """False alarms and recall of each detector."""
-    return table_of(("detector", *OPERATING), ([name, *_point(one)] for name, one in rows.items()))
+    """False alarms and recall of each detector, and of alarms at random times beside the alarm
+    tier's."""
+    lines = [[name, *_point(one)] for name, one in rows.items()]
+    lines += [
+        [f"at random, as often as {name}", *_random(one)]
+        for name, one in rows.items()
+        if name in (ALARM, ALARM + CALIBRATED_ROW)
+    ]
+    return table_of(("detector", *OPERATING), lines)
+
+
+def _random(one: Scores) -> list[str]:
+    """Expected shares. There are no runs that were alarmed on, and so no intervals."""
+    early, late = one.at_random["early"], one.at_random["late"]
+    return [
+        percent(one.healthy_alarmed.value),
+        "-",
+        "-",
+        percent(early.share),
+        "-",
+        plain(early.as_well, 3),
+        percent(late.share),
+        "-",
+        plain(late.as_well, 3),
+        percent(one.at_random["by_crossing"].share),
+        percent(one.at_random["premature"].share),
+        "-",
+    ]
 
 
 def _point(one: Scores) -> list[str]:

@@ -28,6 +28,7 @@ from collapse_lab.scoring.measures import (
     recall,
     recall_by_luck,
 )
+from collapse_lab.scoring.poisson import AtRandom, at_random, premature_at_random
 from collapse_lab.scoring.runs import Horizon, ScoredRun, point_of, unlimited, usual_horizon
 from collapse_lab.scoring.shares import Share, clopper_pearson, upper_bound, wilson
 
@@ -35,9 +36,11 @@ __all__ = [
     "COST_RATIOS",
     "LEADS",
     "REFRACTORY",
+    "AtRandom",
     "Horizon",
     "ScoredRun",
     "Share",
+    "at_random",
     "caught_early",
     "clopper_pearson",
     "compute_lost",
@@ -56,6 +59,7 @@ __all__ = [
     "point_of",
     "precision",
     "premature",
+    "premature_at_random",
     "recall",
     "recall_by_luck",
     "time_in_warning",

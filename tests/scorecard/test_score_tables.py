@@ -42,6 +42,20 @@ def test_a_row_says_what_its_alarms_are_worth() -> None:
     assert cells(tables.operating_points(rows), "alarm or above")["early"].startswith("1/2, 50 %")
 
 
+def test_alarms_at_random_times_stand_beside_the_alarm_tier_and_no_other_row() -> None:
+    rows = {name: scores(RUNS, rule, deals=1) for name, rule in rules().items()}
+    table = tables.operating_points(rows)
+    assert table.count("at random, as often as") == 1
+    row = cells(table, "at random, as often as alarm or above")
+    # half of the healthy runs of 100 records: q = 0.5 ** 0.01, a horizon of 15 before 60
+    assert row["healthy alarmed"] == "50 %"
+    assert row["early"] == "7 %"  # q ** 45 - q ** 60
+    assert row["by onset + 10"] == "12 %"  # q ** 45 - q ** 71
+    assert row["by half lost"] == "34 %"  # 1 - q ** 61
+    assert row["premature"] == "27 %"  # 1 - q ** 45
+    assert row["p"] == "0.227"  # at least one of two by ten later, as the tier has
+
+
 def test_where_there_is_nothing_to_say_there_is_a_dash() -> None:
     rows = {name: scores(RUNS[:2], rule, deals=1) for name, rule in rules().items()}
     assert cells(tables.worth(rows), "critical")["re-armed"] == "-"
