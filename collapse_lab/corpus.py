@@ -7,6 +7,7 @@ framework at most, and is then grouped by the folder it lies in.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,8 @@ FACTS = ("framework", "task", "algorithm", "failure", "setting")
 @dataclass(frozen=True, slots=True)
 class CorpusRun:
     """`facts` hold every one of `FACTS`; runs of one `group` share task, algorithm and framework,
-    or the folder of their logs where none of those is known."""
+    or the folder of their logs where none of those is known. `made` is when the run began, in unix
+    seconds: by its first record, else by `run.json`; NaN where neither says."""
 
     name: str
     records: Sequence[Record]
@@ -35,6 +37,7 @@ class CorpusRun:
     facts: Mapping[str, str]
     group: str
     planned_steps: int | None = None
+    made: float = math.nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,13 @@ def _read(path: Path, name: str, folder: str) -> Iterator[CorpusRun | LeftOut]:
             facts,
             "/".join(facts[fact] for fact in FACTS[:3]) if known else folder,
             meta.get("planned_steps"),
+            _made(meta, some),
         )
+
+
+def _made(meta: Mapping[str, Any], records: Sequence[Record]) -> float:
+    times = (record.time for record in records if math.isfinite(record.time))
+    return next(times, meta.get("started", math.nan))
 
 
 def _stated_label(meta: Mapping[str, Any]) -> Label | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 from collapse_lab.corpus import CorpusRun, LeftOut, read_corpus
@@ -44,6 +45,20 @@ def test_a_run_folder_tells_its_task_algorithm_and_failure(tmp_path: Path) -> No
     }
     assert runs["a"].group == "collapse-lab/sokoban/grpo"
     assert len(runs["a"].records) == 30
+
+
+def test_a_run_was_made_when_its_first_record_says_else_when_its_folder_does(
+    tmp_path: Path,
+) -> None:
+    keep(tmp_path / "stated", {"started": 7.0}, [0.5] * 30)
+    writer = RunWriter(tmp_path / "timed", {"started": 7.0})
+    for step, time in enumerate((math.nan, 8.0, 9.0)):
+        writer.append(Record(step, time, {"reward/mean": 0.5}))
+    writer.finish()
+    (tmp_path / "told by nobody.log").write_text(LOG)
+    runs, _ = corpus(tmp_path)
+    assert (runs["stated"].made, runs["timed"].made) == (7, 8)
+    assert math.isnan(runs["told by nobody.log"].made)
 
 
 def test_a_sealed_run_is_read_without_its_lines(tmp_path: Path) -> None:
