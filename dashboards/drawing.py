@@ -81,7 +81,7 @@ def sheet(desk: Desk, name: str, view: View, theme: str | None, signals: Iterabl
     rows = columns.rows
     cursor = _cursor(columns, rows, rows, alarms)
     window = window_of(view, alarms)
-    x = axis_of(columns, window)
+    x = axis_of(columns, window)[:rows]  # others may read on meanwhile
     asked = list(signals)
     found = columns.read(asked)
     charts = charted(desk, name, view, asked, columns, x, window)
@@ -201,6 +201,7 @@ def events(columns: Columns, x: Floats) -> list[Event]:
     rate = columns.read([LR]).get(LR)
     if rate is not None:
         at = np.flatnonzero(rate.finite & (rate.values > 0))
+        at = at[at < len(x)]
         jumps = np.abs(np.diff(np.log(rate.values[at]))) > np.log(LR_JUMP)
         jumps[:WARM_UP] = False
         for k in np.flatnonzero(jumps):

@@ -211,8 +211,9 @@ class Index:
             alarms, judged_here = entry.judged, entry.judged is not None
         try:
             columns = self._columns(name, folder, seconds)
+            whole = columns.whole  # before the summary: a page may read on meanwhile
             summary = summarise(outlined, columns, alarms, judged_here)
-            summary = replace(summary, ready=columns.whole)
+            summary = replace(summary, ready=whole)
         except Exception as error:  # one broken file must not hide the other runs
             summary = replace(outlined, ready=True, mechanism=f"cannot be read: {error}"[:200])
         with self._lock:
@@ -224,17 +225,19 @@ class Index:
         return entry
 
     def _columns(self, name: str, folder: Path, seconds: float) -> OpenColumns | SealedColumns:
-        """Not from the library: ten thousand summaries must not push out what people look at."""
+        """Not held by the library: ten thousand summaries must not push out what people look at.
+        Of an open run the lines are parsed once for both."""
         if (folder / SEALED).exists():
             self._open.pop(name, None)
             return SealedColumns(folder / SEALED)
-        columns = self._open.pop(name, None) or OpenColumns(folder)
+        columns = self._open[name] = self.library.opened(folder)
         columns.refresh(seconds)
-        if _meta(folder).get("state") == "running" or not columns.whole:
-            self._open[name] = columns
+        if _meta(folder).get("state") != "running" and columns.whole:
+            self._open.pop(name, None)
         return columns
 
     def _drop(self, name: str) -> None:
+        self.library.forget(self.root.folder / name)
         with self._lock:
             self._open.pop(name, None)
             if self._entries.pop(name, None) is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from collapse_lab.dashboards.columns import Columns
 from collapse_lab.dashboards.open_columns import OpenColumns
@@ -24,7 +25,8 @@ class Library:
     def __init__(self, most_bytes: int = 768 << 20) -> None:
         self._most = most_bytes
         self._held: OrderedDict[tuple[Path, object], Columns] = OrderedDict()
-        self._lock = threading.Lock()
+        self._open: WeakValueDictionary[Path, OpenColumns] = WeakValueDictionary()
+        self._lock = threading.RLock()
 
     def columns(self, folder: Path) -> Columns:
         """A run's columns as they stand now, of a long open run as far as they have been read.
@@ -35,14 +37,32 @@ class Library:
             held = self._held.get(key)
             if held is None:
                 sealed = key[1] is not None
-                held = SealedColumns(folder / SEALED) if sealed else OpenColumns(folder)
-                for old in [old for old in self._held if old[0] == folder]:
-                    del self._held[old]
+                held = SealedColumns(folder / SEALED) if sealed else self.opened(folder)
+                self._let_go(folder)
                 self._held[key] = held
             self._held.move_to_end(key)
         held.refresh(READ_SECONDS)
         self._trim(held)
         return held
+
+    def opened(self, folder: Path) -> OpenColumns:
+        """The columns of a run that is not sealed, not read on: the same ones for all who hold
+        them, so that its lines are parsed once."""
+        with self._lock:
+            found = self._open.get(folder)
+            if found is None:
+                found = self._open[folder] = OpenColumns(folder)
+            return found
+
+    def forget(self, folder: Path) -> None:
+        """Lets go of a run that is gone: another one may come to lie in its place."""
+        with self._lock:
+            self._let_go(folder)
+            self._open.pop(folder, None)
+
+    def _let_go(self, folder: Path) -> None:
+        for old in [old for old in self._held if old[0] == folder]:
+            del self._held[old]
 
     @property
     def nbytes(self) -> int:

@@ -17,11 +17,14 @@ from collapse_lab.dashboards.growing import Growing
 from collapse_lab.records import NEW_RUN, Record
 from collapse_lab.store import RunReader, events_of
 
+BREATH_SECONDS = 0.001
+"""Between two batches: a lock that is taken again at once leaves others waiting."""
 KINDS: dict[str, Any] = {"step": np.int64, "time": np.float64, "attempt": np.int64}
 
 
 class OpenColumns:
-    """A run that is being written, or whose writer has died."""
+    """A run that is being written, or whose writer has died. Threads may read on at once: each
+    takes its part, a batch of records at a time."""
 
     live = True
 
@@ -65,14 +68,16 @@ class OpenColumns:
 
     def refresh(self, seconds: float = math.inf) -> None:
         until = time.monotonic() + seconds
-        with self._lock:
-            self.whole = False
-            for records in self._reader.batches():
-                for record in records:
+        while True:
+            with self._lock:
+                records = next(self._reader.batches(), None)
+                for record in records or ():
                     self._add(record)
-                if time.monotonic() > until:
+                late = time.monotonic() > until
+                if records is None or late:
+                    self.whole = records is None
                     return
-            self.whole = True
+            time.sleep(BREATH_SECONDS)
 
     def read(self, names: Iterable[str]) -> dict[str, Column]:
         with self._lock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -116,6 +117,23 @@ def test_a_long_open_run_is_read_a_part_at_a_time(tmp_path: Path) -> None:
         seen.append(columns.rows)
     assert len(seen) > 3 and seen == sorted(seen)
     assert columns.read(["a"])["a"].values.tolist() == list(range(9))
+
+
+def test_who_reads_a_long_open_run_at_once_with_others_shares_the_work(tmp_path: Path) -> None:
+    writer = RunWriter(tmp_path / "run")
+    for step in range(9):
+        writer.append(Record(step, values={"a": float(step)}, notes={"a": "x" * (2 << 20)}))
+    columns = OpenColumns(tmp_path / "run")
+    others = [threading.Thread(target=columns.refresh) for _ in range(3)]
+    for other in others:
+        other.start()
+    while not columns.whole:
+        columns.refresh(0.0)
+        rows = columns.rows
+        assert columns.read(["a"])["a"].values[:rows].tolist() == list(range(rows))
+    for other in others:
+        other.join()
+    assert columns.steps.tolist() == list(range(9)) and columns.version == 0
 
 
 def test_only_the_columns_asked_for_are_read_and_the_longest_unused_go(tmp_path: Path) -> None:

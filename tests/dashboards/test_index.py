@@ -101,6 +101,28 @@ def test_a_running_run_grows_and_a_silent_one_has_stalled(tmp_path: Path) -> Non
     assert row.at(row.changed + 61).state == "stalled"
 
 
+def test_the_lines_of_an_open_run_are_read_once_for_the_table_and_its_page(tmp_path: Path) -> None:
+    write_run(tmp_path / "live", finish=False)
+    index = index_of(tmp_path)
+    assert by_name(index)["live"].steps == 3
+    (tmp_path / "live" / RECORDS).unlink()  # nothing is left to be read again
+    assert index.library.columns(tmp_path / "live").rows == 3
+
+
+def test_a_run_in_the_place_of_a_deleted_one_has_nothing_of_it(tmp_path: Path) -> None:
+    write_run(tmp_path / "one", [0.1] * 50, finish=False)
+    index = index_of(tmp_path)
+    by_name(index)
+    assert index.library.columns(tmp_path / "one").rows == 50
+    shutil.rmtree(tmp_path / "one")
+    index.scan()
+    write_run(tmp_path / "one", [0.9] * 60, finish=False)
+    assert by_name(index)["one"].spark == (0.9,) * 40
+    columns = index.library.columns(tmp_path / "one")
+    assert columns.read(["reward/mean"])["reward/mean"].values.tolist() == [0.9] * 60
+    assert set(columns.attempts.tolist()) == {0}
+
+
 def test_a_live_run_is_quiet_only_where_somebody_judges_it(tmp_path: Path) -> None:
     write_run(tmp_path / "alone", finish=False)
     write_run(tmp_path / "watched", finish=False, judged=True)
