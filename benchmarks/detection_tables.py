@@ -13,6 +13,7 @@ from collapse_lab.detectors.frontend import WARMUP_STEPS
 from collapse_lab.scorecard import (
     ALARM,
     LATE,
+    LATER,
     RECORD_NUMBER,
     TIERS,
     JudgedRun,
@@ -54,11 +55,7 @@ def blocks(judged: Sequence[Judged]) -> dict[str, str]:
     return {
         "operating-points": operating_points(rows, chance, runs),
         "by-fact": "\n\n".join(by_fact(runs, fact) for fact in telling),
-        "leave-one-out": "\n\n".join(
-            _marked(tables.held_out(held_out(runs, fact, ALPHA)))
-            for fact in telling
-            if fact != "setting"
-        ),
+        "leave-one-out": left_out(runs, [fact for fact in telling if fact != "setting"]),
         "ranks": f"{_marked(tables.ranks(ranked))}\n\n{tables.RANKS_ARE}",
         "cannot": cannot(runs, rows, ranked),
     }
@@ -94,6 +91,12 @@ def operating_points(
             + tables.difference("- ten records late minus now", late),
         )
     )
+
+
+def left_out(runs: Sequence[JudgedRun], facts: Iterable[str]) -> str:
+    """A table a fact, and one in time."""
+    found = [_marked(tables.held_out(held_out(runs, fact, ALPHA))) for fact in (*facts, LATER)]
+    return "\n\n".join((*found[:-1], tables.LATER_IS, found[-1]))
 
 
 def by_fact(runs: Sequence[JudgedRun], fact: str) -> str:

@@ -12,7 +12,7 @@ from scipy import stats
 
 from collapse_lab import scoring
 from collapse_lab.scoring import ScoredRun, Share, chance
-from collapse_lab.scoring.resampling import bootstrap, interval, jackknife, leave_one_out
+from collapse_lab.scoring.resampling import bootstrap, interval, jackknife, later, leave_one_out
 
 
 def healthy(*alarms: int, length: int = 100) -> ScoredRun:
@@ -243,6 +243,31 @@ def test_leave_one_out_never_lets_a_kind_straddle():
     splits = list(leave_one_out(["grpo", "sapo", "grpo"]))
     assert splits == [("grpo", [1], [0, 2]), ("sapo", [0, 2], [1])]
     assert list(leave_one_out([])) == []
+
+
+def test_later_runs_are_judged_by_those_made_before_them():
+    splits = list(later([30.0, 10.0, 40.0, math.nan, 20.0], parts=2))
+    assert splits == [("part 2 of 2", [1, 4], [0, 2])]
+    quarters = list(later([4.0, 3.0, 2.0, 1.0]))
+    assert quarters == [
+        ("part 2 of 4", [3], [2]),
+        ("part 3 of 4", [2, 3], [1]),
+        ("part 4 of 4", [1, 2, 3], [0]),
+    ]
+    assert list(later([])) == list(later([math.nan])) == []
+
+
+def test_runs_of_one_moment_are_all_earlier_or_all_later():
+    assert list(later([1.0, 2.0, 2.0, 2.0], parts=2)) == [("part 2 of 2", [0], [1, 2, 3])]
+
+
+@given(st.lists(st.integers(0, 9).map(float) | st.just(math.nan), max_size=20))
+def test_no_run_is_judged_twice_or_by_one_made_as_late(times: list[float]):
+    seen: list[int] = []
+    for _, rest, held in later(times):
+        assert held and all(times[i] < times[j] for i in rest for j in held)
+        seen += held
+    assert len(seen) == len(set(seen))
 
 
 def test_resampled_groups_are_wider_than_resampled_runs():

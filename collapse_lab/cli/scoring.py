@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collapse_lab.scorecard import Interval, JudgedRun, Scores
 
 FACTS = ("framework", "task", "algorithm", "failure", "setting")
+LATER = "later"
 
 
 @click.command()
@@ -27,9 +28,9 @@ FACTS = ("framework", "task", "algorithm", "failure", "setting")
 )
 @click.option(
     "--leave-out",
-    type=click.Choice(FACTS),
+    type=click.Choice((*FACTS, LATER)),
     help="Also score with limits that are calibrated without each value of this fact in turn, on "
-    "the runs left out.",
+    "the runs left out; `later`: on the runs made before, for each quarter of the runs in time.",
 )
 @click.option(
     "--alpha",
@@ -128,7 +129,7 @@ def score(
         for value, part in parts.items()
     ]
     if held:
-        sections.append(f"### Without each {leave_out}, alpha {alpha:g}\n\n{tables.held_out(held)}")
+        sections.append(f"### {tables.held_out_title(held)}\n\n{tables.held_out(held)}")
     sections.append(
         "Paired bootstrap over groups, 95 %:\n"
         + tables.difference("Ten records late minus now", late)

@@ -27,7 +27,7 @@ from collapse_lab.scorecard.judged import (
     rules,
     scored,
 )
-from collapse_lab.scorecard.left_out import HeldOut, Split, held_out, left_out
+from collapse_lab.scorecard.left_out import LATER, HeldOut, Split, held_out, left_out
 from collapse_lab.scorecard.ranks import RECORD_NUMBER, Ranked, rank
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "COLLAPSED",
     "HEALTHY",
     "LATE",
+    "LATER",
     "OUTCOMES",
     "PREVALENCES",
     "RECORD_NUMBER",

@@ -7,6 +7,7 @@ is before the onset, where hindsight sees the fall of the reward begin.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -45,7 +46,8 @@ LATE = 10
 class JudgedRun:
     """`onset` and `cross` are points (indices of records), None in a run that did not collapse.
     `raised` holds (point, severity, detector) of every alarm, in order. `traces` are the detectors'
-    scores after every record, whatever the limits, where they were asked for."""
+    scores after every record, whatever the limits, where they were asked for. `made` is when the
+    run began, in unix seconds, NaN where nothing says."""
 
     name: str
     kind: str
@@ -58,6 +60,7 @@ class JudgedRun:
     traces: Mapping[str, NDArray[np.float64]] = field(
         default_factory=dict[str, NDArray[np.float64]]
     )
+    made: float = math.nan
 
     def alarms(self, tier: str) -> list[int]:
         """Points at which a row of `TIERS` alarmed."""
@@ -88,7 +91,15 @@ def judge(run: CorpusRun, limits: Limits | None = None) -> JudgedRun:
         for step in (run.label.onset, run.label.cross)
     )
     return JudgedRun(
-        run.name, run.label.kind, run.group, run.facts, steps, onset, cross, tuple(raised)
+        run.name,
+        run.label.kind,
+        run.group,
+        run.facts,
+        steps,
+        onset,
+        cross,
+        tuple(raised),
+        made=run.made,
     )
 
 

@@ -1,5 +1,5 @@
 """Leave one out: limits calibrated without an algorithm, task, framework or type of failure, and
-judged on it.
+judged on it; or on the runs made before, and judged on those made later.
 
 What a detector with its shipped limits does on a new kind of run depends on those limits; at the
 same alpha, set by the other kinds of runs, detectors can be compared, and what a limit is worth
@@ -19,7 +19,10 @@ from collapse_lab.calibration.saved import Calibration
 from collapse_lab.records import Severity
 from collapse_lab.scorecard.detector_scores import Scores, scores
 from collapse_lab.scorecard.judged import ALARM, CALIBRATED_ROW, JudgedRun
-from collapse_lab.scoring.resampling import leave_one_out
+from collapse_lab.scoring.resampling import later, leave_one_out
+
+LATER = "later"
+"""Stands for a fact: each part of the runs is judged by those made before it, not by all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +43,18 @@ class Split:
 def left_out(
     runs: Sequence[JudgedRun], fact: str, alpha: float, detectors: Sequence[str] = CALIBRATED
 ) -> Iterator[Split]:
-    """One split for each value of the fact, in the order in which they occur. Runs need traces.
+    """One split for each value of the fact, in the order in which they occur, or for each part of
+    the runs in time. Runs need traces.
 
     A kind of failure by which no run collapsed is none, and not left out.
     """
     courses = [Course.of(run.name, run.group, run.traces) for run in runs]
-    for value, rest, held in leave_one_out([run.facts[fact] for run in runs]):
+    splits = (
+        later([run.made for run in runs])
+        if fact == LATER
+        else leave_one_out([run.facts[fact] for run in runs])
+    )
+    for value, rest, held in splits:
         if fact == "failure" and all(runs[i].onset is None for i in held):
             continue
         healthy = [courses[i] for i in rest if runs[i].kind in conformal.HEALTHY]
@@ -67,9 +76,9 @@ def _judged(run: JudgedRun, course: Course, limits: Calibration) -> JudgedRun:
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """Leave-one-out over one fact: the alarm tier on each value, and every detector on all of
-    them, each run judged once. A detector alone has all of alpha, and no hard failures beside it;
-    it judges the same runs, even if it could be calibrated for more.
+    """Leave-one-out over one fact or in time: the alarm tier on each value, and every detector on
+    all of them, each run judged once. A detector alone has all of alpha, and no hard failures
+    beside it; it judges the same runs, even if it could be calibrated for more.
     """
 
     fact: str

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from collapse_lab.scorecard.detector_scores import PREVALENCES, Interval, Scores
 from collapse_lab.scorecard.judged import ALARM, CALIBRATED_ROW
-from collapse_lab.scorecard.left_out import HeldOut
+from collapse_lab.scorecard.left_out import LATER, HeldOut
 from collapse_lab.scorecard.ranks import Ranked
 from collapse_lab.scoring import COST_RATIOS, LEADS
 from collapse_lab.scoring.markdown import percent, plain, share, table_of
@@ -40,6 +40,10 @@ WORTH_IS = (
     "and benefit count an alarm by the onset + 10. *Benefit*: share of the cost of all collapses "
     "that stopping at the first alarm avoids where a false alarm costs so many collapses and 10 % "
     "of runs collapse; 0 is never to alarm."
+)
+LATER_IS = (
+    "In time: quarters of the runs by when they began, each judged by limits of the healthy runs "
+    "made before it. Nobody makes the same runs twice, so that what is later is also otherwise."
 )
 RANKS_ARE = (
     "Areas over records before any onset, a case being followed by one within the horizon; "
@@ -180,7 +184,16 @@ def _area(area: float, ends: Interval) -> str:
 
 def held_out(found: HeldOut) -> str:
     """The alarm tier on each value that its limits do not know, then every detector on all."""
-    header = [f"{found.fact} left out", "limits of", "runs", *OPERATING[:9], "premature"]
+    in_time = found.fact == LATER
+    if in_time and not found.splits:
+        return "No run says when it was made."
+    header = [
+        "made later" if in_time else f"{found.fact} left out",
+        "limits of",
+        "runs",
+        *OPERATING[:9],
+        "premature",
+    ]
     lines: list[list[str]] = []
     for split in found.splits:
         if not split.limits:
@@ -196,8 +209,16 @@ def held_out(found: HeldOut) -> str:
         )
     runs = str(sum(len(split.runs) for split in found.splits))
     for name, one in found.together.items():
-        lines.append([f"all: {name}", "the others", runs, *_few(one)])
+        lines.append(
+            [f"all: {name}", "those before" if in_time else "the others", runs, *_few(one)]
+        )
     return table_of(header, lines)
+
+
+def held_out_title(found: HeldOut) -> str:
+    """What `held_out` shows."""
+    without = "what was made later" if found.fact == LATER else f"each {found.fact}"
+    return f"Without {without}, alpha {found.alpha:g}"
 
 
 def _few(one: Scores) -> list[str]:

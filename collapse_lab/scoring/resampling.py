@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 REPETITIONS = 2000
+PARTS = 4
+"""Of the runs by time: three of them have something before them."""
 
 
 def leave_one_out(kinds: Sequence[str]) -> Iterator[tuple[str, list[int], list[int]]]:
@@ -25,6 +27,22 @@ def leave_one_out(kinds: Sequence[str]) -> Iterator[tuple[str, list[int], list[i
         held = [index for index, other in enumerate(kinds) if other == kind]
         rest = [index for index, other in enumerate(kinds) if other != kind]
         yield kind, rest, held
+
+
+def later(times: Sequence[float], parts: int = PARTS) -> Iterator[tuple[str, list[int], list[int]]]:
+    """(name, indices of the runs made before, indices of its runs) of each part but the first.
+
+    Parts are of equally many runs in the order in which they were made, and runs of one moment are
+    in one part, so that nothing is judged by what is as new. A run whose time is NaN is in none.
+    """
+    known = sorted(time for time in times if math.isfinite(time))
+    starts = [known[len(known) * part // parts] for part in range(parts)] if known else []
+    for part, start in enumerate(starts[1:], start=2):
+        end = starts[part] if part < parts else math.inf
+        held = [index for index, time in enumerate(times) if start <= time < end]
+        if held:
+            rest = [index for index, time in enumerate(times) if time < start]
+            yield f"part {part} of {parts}", rest, held
 
 
 def resampled(

@@ -132,6 +132,18 @@ def test_score_leaves_out_each_algorithm_in_turn(corpus: Path) -> None:
     assert set(found["alarms_10_late_minus_now"]) >= {"early_recall", "recall_10_later"}
 
 
+def test_score_judges_what_was_made_later_by_what_was_made_before(corpus: Path) -> None:
+    options = ["--leave-out", "later", "--alpha", "0.2"]
+    found = json.loads(collapse_lab("score", corpus, "--jobs", 1, "--json", *options).stdout)
+    parts = found["leave_out"]["by"]
+    assert list(parts) == ["part 2 of 4", "part 3 of 4", "part 4 of 4"]
+    # of 23 runs the first five and eleven were made before; the collapses came last
+    assert parts["part 2 of 4"]["runs_behind_limits"] is None
+    assert parts["part 3 of 4"]["runs_behind_limits"] == 11
+    assert parts["part 4 of 4"]["runs_behind_limits"] == 17
+    assert parts["part 4 of 4"]["scores"]["early_recall"]["of"] == 2
+
+
 def test_score_of_nothing_is_an_error(tmp_path: Path) -> None:
     result = collapse_lab("score", tmp_path, "--jobs", 1)
     assert result.exit_code == 2

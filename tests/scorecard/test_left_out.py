@@ -10,7 +10,7 @@ import numpy as np
 
 from collapse_lab.calibration.conformal import NAMES
 from collapse_lab.records import Severity
-from collapse_lab.scorecard import ALARM, JudgedRun, held_out, left_out
+from collapse_lab.scorecard import ALARM, CALIBRATED_ROW, LATER, JudgedRun, held_out, left_out
 from collapse_lab.scoring import Share
 
 NOISE: tuple[int, Severity, str] = (12, "alarm", "e-detector")
@@ -87,6 +87,20 @@ def test_a_kind_of_failure_by_which_no_run_collapsed_is_none() -> None:
     ]
     (lag,) = left_out(runs, "failure", alpha=0.05)
     assert (lag.value, len(lag.runs)) == ("lag", 2)
+
+
+def test_in_time_limits_are_set_by_what_was_made_before_alone() -> None:
+    """Forty quiet runs, then forty loud ones; one more was made nobody knows when."""
+    runs = [replace(run, made=float(at)) for at, run in enumerate(corpus())]
+    runs.append(judged("loud", 99))
+    second, third, fourth = left_out(runs, LATER, alpha=0.05)
+    assert second.limits is None and "20 healthy runs are too few" in second.reason
+    assert third.limits and third.limits.runs == 40 and len(third.runs) == 20
+    assert all(run.alarms(ALARM) for run in third.runs)
+    assert fourth.limits and fourth.limits.runs == 60
+    assert not any(run.alarms(ALARM) for run in fourth.runs)  # the louder ones came before
+    found = held_out(runs, LATER, 0.05)
+    assert found.together[ALARM + CALIBRATED_ROW].healthy_alarmed == Share(20, 40)
 
 
 def test_each_run_is_judged_once_and_a_detector_alone_has_all_of_alpha() -> None:

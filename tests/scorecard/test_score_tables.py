@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
+import numpy as np
+
+from collapse_lab.calibration.conformal import NAMES
 from collapse_lab.records import Severity
-from collapse_lab.scorecard import JudgedRun, held_out, rank, rules, scores, tables
+from collapse_lab.scorecard import LATER, JudgedRun, held_out, rank, rules, scores, tables
 
 
 def judged(kind: str, point: int | None, onset: int | None = None) -> JudgedRun:
@@ -65,6 +69,18 @@ def test_where_there_is_nothing_to_say_there_is_a_dash() -> None:
 def test_a_value_that_cannot_be_left_out_says_so() -> None:
     row = cells(tables.held_out(held_out(RUNS, "task", 0.05)), "t")
     assert row["limits of"] == "too few runs"
+
+
+def test_a_table_in_time_says_so_and_one_without_times_says_that() -> None:
+    traces = dict.fromkeys(NAMES, np.zeros(100))
+    dated = [replace(run, made=float(at), traces=traces) for at, run in enumerate(RUNS)]
+    found = held_out(dated, LATER, 0.05)
+    assert tables.held_out_title(found) == "Without what was made later, alpha 0.05"
+    assert tables.held_out(found).startswith("| made later | limits of |")
+    assert cells(tables.held_out(found), "part 2 of 4")["limits of"] == "too few runs"
+    assert cells(tables.held_out(found), "all: cusum alone")["limits of"] == "those before"
+    undated = held_out([replace(run, made=math.nan) for run in dated], LATER, 0.05)
+    assert tables.held_out(undated) == "No run says when it was made."
 
 
 def test_paired_intervals_are_read_as_a_sentence() -> None:
