@@ -2,11 +2,11 @@
 
 The mean of the last v records, v in a ladder of windows, is held against the best mean that any
 earlier window has seen. It must have lost half of what had been gained (the definition of a
-collapse that `labels.py` uses) and be further away than noise explains: eight standard errors on
-its own, five while two families of signals are off their course too, ten where rewards may be
-negative and so nobody knows what a policy earns that has learned nothing. Step noise is
-taken from successive differences, and never as less than 15 % of the gain: a single bad batch of
-few rollouts is not a collapse.
+collapse that `labels.py` uses) and be further away than noise explains: eight and a half standard
+errors on its own, one and a half less for each family of signals that is off its course too, of
+which three count, and ten where rewards may be negative and so nobody knows what a policy earns
+that has learned nothing. Step noise is taken from successive differences, and never as less than
+15 % of the gain: a single bad batch of few rollouts is not a collapse.
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ LEAST_REFERENCE = 4
 LOST = 0.5
 LEAST_LOSS = 0.25
 """Of the best reward itself: rewards that are all of one size have no gain to lose half of."""
-LIMIT_ALONE, LIMIT_CORROBORATED, LIMIT_UNKNOWN_FLOOR = 8.0, 5.0, 10.0
-CORROBORATING_FAMILIES = 2
+LIMIT_ALONE, LIMIT_UNKNOWN_FLOOR = 8.5, 10.0
+CORROBORATION, MOST_FAMILIES = 1.5, 3
+"""Standard errors that one more family off its course is worth, and how many of them count."""
 NOISE_MEMORY = 256
 LEAST_NOISE = 0.15
 
@@ -79,14 +80,14 @@ class RewardDrop:
             self._down, self.score = False, 0.0
             return None
         evidence = step.excursions.evidence()
-        corroborated = len({part.family for part in evidence}) >= CORROBORATING_FAMILIES
-        limit = LIMIT_CORROBORATED if corroborated else LIMIT_ALONE
+        families = min(MOST_FAMILIES, len({part.family for part in evidence}))
+        limit = LIMIT_ALONE - CORROBORATION * families
         limit = LIMIT_UNKNOWN_FLOOR if self._floor() < 0 else limit
         self.score = drop.deviations / limit
         if self._down or self.score < (1.0 if self.limit is None else self.limit):
             return None
         self._down = True
-        return self._find(drop, evidence if corroborated else ())
+        return self._find(drop, evidence)
 
     def _read(self, step: Step) -> float | None:
         preferred = next((n for n in REWARDS if n in step.record.values), self._signal)

@@ -42,6 +42,23 @@ def test_a_slow_decay_is_told_once_half_is_gone() -> None:
     assert [150 < alarm.step < 260 for alarm in found] == [True]
 
 
+@pytest.mark.parametrize(("families", "records"), [(0, 8), (1, 5), (2, 3), (3, 3)])
+def test_families_that_are_off_their_course_too_make_it_sure_sooner(families: int, records: int):
+    """From 0.8 to 0.3, by at least 0.12 of noise: the last 8 records are 0.5 / (0.12 sqrt(3/16)) =
+    9.6 standard errors away, the last 5 are 7.6 and the last 3 are 5.9; half is lost after two
+    bad ones in no window."""
+    others = ("optim/grad_norm", "policy/entropy", "length/mean")[:families]
+    panel, found = Panel(), list[Alarm]()
+    for index in range(80):
+        fallen = index >= 60
+        values = dict.fromkeys(others, (9.0 if fallen else 1.0) + index % 3 / 50)
+        record = Record(index, values={"reward/mean": 0.3 if fallen else 0.8, **values})
+        found += [one for one in panel.update(record) if one.detector == "reward-drop"]
+    (alarm,) = found
+    assert alarm.step == 59 + records
+    assert {part.signal for part in alarm.evidence} == {"reward/mean", *others}
+
+
 @pytest.mark.parametrize("bad", [1, 2])
 def test_one_or_two_bad_batches_are_not_a_collapse(bad: int) -> None:
     assert alarms(noisy([0.8] * 60 + [0.0] * bad + [0.8] * 60, 0.08)) == []
