@@ -52,7 +52,7 @@ class Course:
 
     @classmethod
     def of(cls, name: str, group: str, traces: Mapping[str, NDArray[np.float64]]) -> Course:
-        """From what `traces` gave."""
+        """From the scores that `traces` gave."""
         highest = {detector: np.maximum.accumulate(trace) for detector, trace in traces.items()}
         return cls(name, group, highest)
 
@@ -61,21 +61,39 @@ class Course:
         return len(next(iter(self.highest.values())))
 
 
-def traces(run: CorpusRun) -> dict[str, NDArray[np.float64]]:
-    """Detector -> its score after every record, with limits out of reach, so that each score is
-    seen to its end."""
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """What detectors say after every record: `scores` by detector, and the `chances` of a collapse
+    by detector and horizon in records, of those that state one. Each is one number a record."""
+
+    scores: Mapping[str, NDArray[np.float64]]
+    chances: Mapping[str, Mapping[int, NDArray[np.float64]]]
+
+
+def traces(run: CorpusRun) -> Traces:
+    """With limits out of reach, so that each score is seen to its end."""
     panel = Panel(limits=unreachable(NAMES))
     scores: dict[str, list[float]] = {name: [] for name in NAMES}
+    chances: dict[str, dict[int, list[float]]] = {}
     for record in run.records:
         panel.update(record)
         for name, score in panel.scores().items():
             scores[name].append(score)
-    return {name: np.array(values) for name, values in scores.items()}
+        for name, stated in panel.chances().items():
+            for horizon, chance in stated.items():
+                chances.setdefault(name, {}).setdefault(horizon, []).append(chance)
+    return Traces(
+        {name: np.array(values) for name, values in scores.items()},
+        {
+            name: {horizon: np.array(values) for horizon, values in stated.items()}
+            for name, stated in chances.items()
+        },
+    )
 
 
 def course(run: CorpusRun) -> Course:
     """What limits are set by."""
-    return Course.of(run.name, run.group, traces(run))
+    return Course.of(run.name, run.group, traces(run).scores)
 
 
 def calibrate(

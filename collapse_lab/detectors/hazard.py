@@ -113,11 +113,12 @@ class Hazard:
     model: Model = field(default_factory=shipped)
     score: float = 0.0
     _features: Features = field(default_factory=Features)
+    _last: Array = field(default_factory=lambda: np.zeros(len(NAMES)))
     _log_odds: float = math.nan
     _rest: int = 0
 
     def update(self, step: Step) -> Finding | None:
-        features = self._features.update(step)
+        features = self._last = self._features.update(step)
         self._rest = max(0, self._rest - 1)
         if step.excused or not step.deviations:
             return None
@@ -129,12 +130,12 @@ class Hazard:
         if len({part.family for part in evidence}) < FAMILIES:
             return None  # the second family's signals are not in this record
         self._rest = REST
-        return self._find(step, evidence, features)
+        return self._find(step, evidence)
 
-    def _find(self, step: Step, evidence: tuple[Evidence, ...], features: Array) -> Finding:
-        shares = ", ".join(f"{chance:.0%} within {h}" for h, chance in self._chances(features))
+    def _find(self, step: Step, evidence: tuple[Evidence, ...]) -> Finding:
+        shares = ", ".join(f"{chance:.0%} within {h}" for h, chance in self.chances().items())
         notes = (f"hazard of a collapse, by records ahead: {shares}",)
-        fall = float(features[NAMES.index(REWARD_FALL)])
+        fall = float(self._last[NAMES.index(REWARD_FALL)])
         if fall >= 1:
             notes += (f"the reward is {fall:.1f} step noises below its best",)
         return Finding(
@@ -147,10 +148,11 @@ class Hazard:
             notes,
         )
 
-    def _chances(self, features: Array) -> list[tuple[int, float]]:
-        """Horizon and the chance that the model gives it, as if it had been calibrated."""
-        odds = self.model.weights @ features + self.model.bias
-        return list(zip(self.model.horizons, (1 / (1 + np.exp(-odds))).tolist(), strict=True))
+    def chances(self) -> dict[int, float]:
+        """Horizon -> the chance that the model gives it at the last record, as if it had been
+        calibrated."""
+        odds = self.model.weights @ self._last + self.model.bias
+        return dict(zip(self.model.horizons, (1 / (1 + np.exp(-odds))).tolist(), strict=True))
 
 
 def _spread(evidence: tuple[Evidence, ...]) -> tuple[Evidence, ...]:

@@ -156,6 +156,11 @@ class Panel:
         """Detector -> how much of its shipped limit it has reached at the last record."""
         return {d.name: d.score for d in self._detectors if isinstance(d, SCORED)}
 
+    def chances(self) -> dict[str, dict[int, float]]:
+        """Detector -> horizon in records -> the chance it states of a collapse within it; only
+        those that do."""
+        return {d.name: d.chances() for d in self._detectors if isinstance(d, Hazard)}
+
     def coverage(self) -> Coverage:
         """What is monitored at this moment, and what is not and why."""
         constant = tuple(

@@ -46,8 +46,9 @@ LATE = 10
 class JudgedRun:
     """`onset` and `cross` are points (indices of records), None in a run that did not collapse.
     `raised` holds (point, severity, detector) of every alarm, in order. `traces` are the detectors'
-    scores after every record, whatever the limits, where they were asked for. `made` is when the
-    run began, in unix seconds, NaN where nothing says."""
+    scores after every record, whatever the limits, and `chances` (by detector and horizon) what
+    some of them give a collapse within so many records, where they were asked for. `made` is when
+    the run began, in unix seconds, NaN where nothing says."""
 
     name: str
     kind: str
@@ -59,6 +60,9 @@ class JudgedRun:
     raised: Sequence[tuple[int, Severity, str]]
     traces: Mapping[str, NDArray[np.float64]] = field(
         default_factory=dict[str, NDArray[np.float64]]
+    )
+    chances: Mapping[str, Mapping[int, NDArray[np.float64]]] = field(
+        default_factory=dict[str, dict[int, NDArray[np.float64]]]
     )
     made: float = math.nan
 
@@ -126,7 +130,8 @@ def judge_all(
 
 
 def _judge_both(run: CorpusRun, limits: Limits | None) -> tuple[JudgedRun, JudgedRun | None]:
-    shipped = replace(judge(run), traces=conformal.traces(run))
+    seen = conformal.traces(run)
+    shipped = replace(judge(run), traces=seen.scores, chances=seen.chances)
     return shipped, judge(run, limits) if limits else None
 
 

@@ -129,6 +129,20 @@ def test_the_score_before_anything_is_judged_is_zero_and_then_does_not_depend_on
     assert scores[0][63] > 0
 
 
+def test_the_chance_of_a_collapse_is_the_bias_before_anything_is_judged_and_rises_with_it() -> None:
+    panel = Panel(limits=unreachable([Hazard.name]))
+    model = shipped()
+    stated: list[dict[int, float]] = []
+    for record in course(SIGNALS)[:64]:
+        panel.update(record)
+        stated.append(panel.chances()[Hazard.name])
+    quiet = 1 / (1 + np.exp(-model.bias))
+    assert list(stated[0]) == list(model.horizons)
+    assert list(stated[0].values()) == pytest.approx(quiet.tolist())
+    assert all(stated[63][horizon] > stated[0][horizon] for horizon in model.horizons)
+    assert Panel().chances() == {}
+
+
 def test_a_pickled_panel_goes_on_where_it_was() -> None:
     panel = Panel(limits=unreachable([Hazard.name]))
     other = Panel(limits=unreachable([Hazard.name]))
