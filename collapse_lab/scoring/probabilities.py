@@ -1,0 +1,107 @@
+"""Is a stated chance of a collapse within H records true? By record, as in `ranking`.
+
+The Brier score is the mean square of what was stated minus what came (1 or 0): 0 for an oracle, and
+the variance of the cases for the blind forecaster, who states their share at every record. It is
+taken over the records at risk whose case can be told, with the weights of `ranking.rows`: inverse
+ones for runs that end before (Graf et al. 1999; at many times of a run: Blanche et al. 2015), and
+each run weighing the same. The skill is the part of the blind score that is gone (the index of
+prediction accuracy, Kattan and Gerds 2018).
+
+A reliability table says, of the records at which about so much was stated, at how many it came. In
+its bins the score is made of what is wrong about the numbers (`unreliability`, 0 is best), what they
+tell apart (`resolution`, more is better) and the blind score (Murphy 1973): score = unreliability -
+resolution + blind, but for differences within a bin.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collapse_lab.scoring.ranking import Array, Rows
+
+EDGES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0)
+"""Of the bins, the last one with its upper end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """Records at which `low` to `high` was stated: their `share` of all, the mean that was
+    `stated`, and the share at which it came, `observed`; NaN of none."""
+
+    low: float
+    high: float
+    share: float
+    stated: float
+    observed: float
+
+
+@dataclass(frozen=True, slots=True)
+class Brier:
+    """`blind` is the score of whoever states `observed`, the share of cases, at every record.
+    `stated` is the mean of what was. NaN of no records."""
+
+    score: float
+    blind: float
+    stated: float
+    observed: float
+    unreliability: float
+    resolution: float
+
+    @property
+    def skill(self) -> float:
+        """1 for an oracle, 0 for the blind, less for whoever is worse; NaN without cases or without
+        controls."""
+        return 1 - self.score / self.blind if self.blind > 0 else math.nan
+
+
+def brier(
+    rows: Rows, times: NDArray[np.int64] | None = None, edges: Sequence[float] = EDGES
+) -> Brier:
+    """The score of `rows`, whose scores are chances, each run counting so many `times`."""
+    weight = _weight(rows, times)
+    total = float(weight.sum())
+    if not total:
+        return Brier(*[math.nan] * 6)
+    case = rows.case.astype(float)
+    observed = float(weight @ case) / total
+    bins = [one for one in reliability(rows, times, edges) if one.share > 0]
+    return Brier(
+        score=float(weight @ (rows.score - case) ** 2) / total,
+        blind=observed * (1 - observed),
+        stated=float(weight @ rows.score) / total,
+        observed=observed,
+        unreliability=sum(one.share * (one.stated - one.observed) ** 2 for one in bins),
+        resolution=sum(one.share * (one.observed - observed) ** 2 for one in bins),
+    )
+
+
+def reliability(
+    rows: Rows, times: NDArray[np.int64] | None = None, edges: Sequence[float] = EDGES
+) -> list[Bin]:
+    """One bin between any two edges; empty ones, too."""
+    weight = _weight(rows, times)
+    place = np.searchsorted(edges[1:-1], rows.score, side="right")
+    bins = len(edges) - 1
+    inside, stated, cases = (
+        np.bincount(place, weight * part, bins)
+        for part in (np.ones(len(place)), rows.score, rows.case)
+    )
+    total = weight.sum()
+    found: list[Bin] = []
+    for low, high, here, said, came in zip(
+        edges[:-1], edges[1:], inside.tolist(), stated.tolist(), cases.tolist(), strict=True
+    ):
+        if here > 0:
+            found.append(Bin(low, high, here / float(total), said / here, came / here))
+        else:
+            found.append(Bin(low, high, 0.0 if total else math.nan, math.nan, math.nan))
+    return found
+
+
+def _weight(rows: Rows, times: NDArray[np.int64] | None) -> Array:
+    return rows.weight if times is None else rows.weight * times[rows.run]
