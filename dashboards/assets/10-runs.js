@@ -4,11 +4,13 @@
   const ns = (window.dash_clientside = window.dash_clientside || {});
   const cells = (window.dashAgGridComponentFunctions = window.dashAgGridComponentFunctions || {});
   const el = (...parts) => React.createElement(...parts);
+  const skeleton = () => el("span", { className: "skeleton" });
+  const unread = (row) => !row || (!row.group && !row.ready && row.last_step === null);
   const link = (name) => "/run/" + encodeURIComponent(name);
 
   cells.RunName = (props) => {
     const row = props.data;
-    if (!row) return el("span", { className: "skeleton" });
+    if (!row) return skeleton();
     if (row.group) {
       return el("button", {
         className: "fold", "aria-expanded": !row.folded, onClick: () => fold(row),
@@ -26,9 +28,12 @@
   cells.RunState = (props) => props.data && props.data.state
     ? el("span", { className: "state " + props.data.state }, props.data.state) : null;
   const words = { unjudged: "not judged" };
-  cells.RunHealth = (props) => props.data && props.data.health
-    ? el("span", { className: "badge " + props.data.health }, words[props.data.health] || props.data.health)
-    : null;
+  cells.RunHealth = (props) => {
+    const row = props.data;
+    if (unread(row)) return skeleton();
+    if (!row.health) return null;
+    return el("span", { className: "badge " + row.health }, words[row.health] || row.health);
+  };
   cells.FirstAlarm = (props) => {
     const row = props.data;
     if (!row || !row.mechanism) return null;
@@ -45,7 +50,8 @@
   };
   cells.Steps = (props) => {
     const row = props.data;
-    if (!row || row.group || row.last_step === null) return null;
+    if (unread(row)) return skeleton();
+    if (row.group || row.last_step === null) return null;
     const share = row.planned ? Math.min(1, row.steps / row.planned) : null;
     return el("span", { className: "steps" }, row.steps.toLocaleString("en"),
       share !== null && share < 1
@@ -55,7 +61,8 @@
     ? el("span", { title: new Date(1000 * props.data.changed).toLocaleString() }, ago(props.data.age)) : null;
   cells.Sparkline = (props) => {
     const row = props.data;
-    const points = row && row.spark;
+    if (unread(row)) return skeleton();
+    const points = row.spark;
     if (!points || points.length < 2) return null;
     const known = points.filter((y) => y !== null);
     if (!known.length) return null;
