@@ -31,6 +31,8 @@ from benchmarks import (
 from benchmarks.cache import ROOT
 from benchmarks.corpus import load
 from benchmarks.detection_tables import Judged
+from benchmarks.hazard_runs import why_held_out
+from benchmarks.run_folders import folder_of
 from collapse_lab.corpus import CorpusRun, LeftOut, read_corpus
 from collapse_lab.scorecard import judge_all
 
@@ -76,21 +78,24 @@ class Corpus:
 def judge_corpus(roots: list[Path]) -> Corpus:
     """Reads and judges; the runs are kept, to be drawn."""
     runs: list[CorpusRun] = []
+    unseen: list[bool] = []
     left_out: list[LeftOut] = []
 
     def read():
-        for run in read_corpus(roots):
-            if isinstance(run, LeftOut):
-                left_out.append(run)
-                continue
-            runs.append(run)
-            yield run
+        for root in roots:
+            for run in read_corpus([root]):
+                if isinstance(run, LeftOut):
+                    left_out.append(run)
+                    continue
+                runs.append(run)
+                unseen.append(bool(why_held_out(run, folder_of(run, root))))
+                yield run
 
     started, before = time.monotonic(), os.times()
     found = [run for run, _ in judge_all(read(), jobs=PROCESSES)]
     seconds, after = time.monotonic() - started, os.times()
     processor_seconds = sum(after[:4]) - sum(before[:4])
-    judged = [Judged(run, one) for run, one in zip(runs, found, strict=True)]
+    judged = [Judged(*parts) for parts in zip(runs, found, unseen, strict=True)]
     return Corpus([str(root) for root in roots], judged, left_out, seconds, processor_seconds)
 
 

@@ -20,6 +20,8 @@ from collapse_lab.scorecard import (
     Ranked,
     Scores,
     counts,
+    foretell,
+    foretold_tables,
     held_out,
     late_minus_now,
     rank,
@@ -39,10 +41,12 @@ LEARNED = ("hazard",)
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A run, and what the shipped detectors said of it."""
+    """A run, and what the shipped detectors said of it. `unseen` says that what was learned from
+    runs of `data/` was not learned from this one."""
 
     run: CorpusRun
     found: JudgedRun
+    unseen: bool = False
 
 
 def blocks(judged: Sequence[Judged]) -> dict[str, str]:
@@ -57,6 +61,7 @@ def blocks(judged: Sequence[Judged]) -> dict[str, str]:
         "by-fact": "\n\n".join(by_fact(runs, fact) for fact in telling),
         "leave-one-out": left_out(runs, [fact for fact in telling if fact != "setting"]),
         "ranks": f"{_marked(tables.ranks(ranked))}\n\n{tables.RANKS_ARE}",
+        "chances": chances(judged),
         "cannot": cannot(runs, rows, ranked),
     }
 
@@ -114,6 +119,20 @@ def by_fact(runs: Sequence[JudgedRun], fact: str) -> str:
             line.append(", ".join(_hits(part) for part in parts))
         lines.append(line)
     return table_of([fact, "runs", *TIERS], lines, numbers=False)
+
+
+def chances(judged: Sequence[Judged]) -> str:
+    """How true the stated chances are, on runs that the model may know and on those that it cannot
+    know."""
+    parts = [foretold_tables.CHANCES_ARE]
+    for unseen, words in ((True, "kept from"), (False, "that may have been used for")):
+        runs = [one.found for one in judged if one.unseen == unseen and counts(one.found)]
+        collapsed = sum(run.onset is not None for run in runs)
+        parts += [
+            f"Runs {words} the fit of the model, {len(runs)} with {collapsed} collapses:",
+            foretold_tables.foretold(foretell(runs)),
+        ]
+    return "\n\n".join(parts)
 
 
 def cannot(runs: Sequence[JudgedRun], rows: Mapping[str, Scores], ranked: Iterable[Ranked]) -> str:

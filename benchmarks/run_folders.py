@@ -14,7 +14,12 @@ def with_folders(roots: Sequence[Path]) -> Iterator[tuple[CorpusRun, Path]]:
     for root in roots:
         for run in read_corpus([root]):
             if isinstance(run, CorpusRun):
-                yield run, root / run.name.split(" [")[0]  # a resumed run is several in one folder
+                yield run, folder_of(run, root)
+
+
+def folder_of(run: CorpusRun, root: Path) -> Path:
+    """Where a run below the root lies. Of one log with several runs each has it."""
+    return root / run.name.split(" [")[0]
 
 
 def seed_of(folder: Path) -> int:

@@ -69,7 +69,7 @@ def score(
     """
     from collapse_lab import scorecard
     from collapse_lab.corpus import CorpusRun, LeftOut, read_corpus
-    from collapse_lab.scorecard import tables
+    from collapse_lab.scorecard import foretold_tables, tables
 
     found = load_calibration(calibration)
     apart: list[LeftOut] = []
@@ -94,6 +94,7 @@ def score(
     late = scorecard.late_minus_now(shipped, scorecard.rules()[scorecard.ALARM])
     paired = _paired(shipped, calibrated) if calibrated else {}
     ranked = scorecard.rank(shipped)
+    foretold = scorecard.foretell(shipped)
     held = scorecard.held_out(shipped, leave_out, alpha) if leave_out else None
     if as_json:
         click.echo(
@@ -108,6 +109,7 @@ def score(
                         for value, part in parts.items()
                     },
                     "ranking": [one.to_dict() for one in ranked],
+                    "chances": [one.to_dict() for one in foretold],
                     "leave_out": held.to_dict() if held else None,
                     "calibrated_minus_shipped": paired,
                     "alarms_10_late_minus_now": late,
@@ -123,6 +125,7 @@ def score(
         f"{tables.LEADS_ARE}\n\n{tables.leads(rows)}",
         f"{tables.WORTH_IS}\n\n{tables.worth(rows)}",
         f"{tables.RANKS_ARE}\n\n{tables.ranks(ranked)}",
+        f"{foretold_tables.CHANCES_ARE}\n\n{foretold_tables.foretold(foretold)}",
     ]
     sections += [
         f"### {group_by}: {value}\n\n{tables.operating_points(part)}"

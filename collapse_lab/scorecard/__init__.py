@@ -10,6 +10,7 @@ from collapse_lab.scorecard.detector_scores import (
     outcomes,
     scores,
 )
+from collapse_lab.scorecard.foretold import Foretold, foretell
 from collapse_lab.scorecard.judged import (
     ALARM,
     CALIBRATED_ROW,
@@ -41,6 +42,7 @@ __all__ = [
     "PREVALENCES",
     "RECORD_NUMBER",
     "TIERS",
+    "Foretold",
     "HeldOut",
     "Interval",
     "JudgedRun",
@@ -51,6 +53,7 @@ __all__ = [
     "by_fact",
     "counts",
     "difference",
+    "foretell",
     "held_out",
     "judge",
     "judge_all",

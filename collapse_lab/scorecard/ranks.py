@@ -59,14 +59,19 @@ class Ranked:
 def rank(runs: Sequence[JudgedRun], horizons: Sequence[int] = HORIZONS) -> list[Ranked]:
     """Every detector that has a score, at every horizon; see `scoring.ranking`."""
     counted = [run for run in runs if counts(run)]
-    groups = [run.group for run in counted]
-    drawn = [np.bincount(one, minlength=len(counted)) for one in resampled(groups, REPETITIONS)]
+    drawn = times_drawn(counted)
     names = list(counted[0].traces) if counted else []
     found: list[Ranked] = []
     for name in (*names, RECORD_NUMBER):
         courses = [_course(run, name) for run in counted]
         found += [_ranked(name, courses, horizon, drawn) for horizon in horizons]
     return found
+
+
+def times_drawn(runs: Sequence[JudgedRun]) -> list[NDArray[np.int64]]:
+    """How often each run is there, for each repetition of the bootstrap over groups."""
+    groups = [run.group for run in runs]
+    return [np.bincount(one, minlength=len(runs)) for one in resampled(groups, REPETITIONS)]
 
 
 def _ranked(

@@ -8,9 +8,9 @@ each run weighing the same. The skill is the part of the blind score that is gon
 prediction accuracy, Kattan and Gerds 2018).
 
 A reliability table says, of the records at which about so much was stated, at how many it came. In
-its bins the score is made of what is wrong about the numbers (`unreliability`, 0 is best), what they
-tell apart (`resolution`, more is better) and the blind score (Murphy 1973): score = unreliability -
-resolution + blind, but for differences within a bin.
+its bins the score is made of what is wrong about the numbers (`unreliability`, 0 is best), of what
+they tell apart (`resolution`, more is better) and of the blind score (Murphy 1973): score =
+unreliability - resolution + blind, but for differences within a bin.
 """
 
 from __future__ import annotations

@@ -37,6 +37,7 @@ def judged(
     algorithm: str = "grpo",
     failure: str = "",
     detector: str = "reward-drop",
+    unseen: bool = False,
 ) -> Judged:
     """A run of hundred records that an alarm or two were raised on."""
     records = [Record(step, values={"reward/mean": 1.0 + step % 3}) for step in range(LENGTH)]
@@ -51,9 +52,13 @@ def judged(
     raised: list[tuple[int, Severity, str]] = [(point, "alarm", detector) for point in alarms]
     traces = {detector: np.linspace(0, 2, LENGTH) for detector in NAMES}
     run = CorpusRun(name, records, Label(kind, onset, cross), facts, algorithm)
+    chances = {"hazard": {10: np.full(LENGTH, 0.15)}}
     return Judged(
         run,
-        JudgedRun(name, kind, algorithm, facts, range(LENGTH), onset, cross, raised, traces),
+        JudgedRun(
+            name, kind, algorithm, facts, range(LENGTH), onset, cross, raised, traces, chances
+        ),
+        unseen,
     )
 
 
@@ -144,6 +149,18 @@ def test_rows_of_what_has_been_trained_on_these_runs_are_marked() -> None:
     for name in set(NAMES) & set(detection_tables.LEARNED):
         assert f"| {name} (trained on these) |" in blocks["ranks"]
         assert f"| all: {name} alone (trained on these) |" in blocks["leave-one-out"]
+
+
+def test_chances_are_told_apart_for_runs_that_the_model_cannot_know() -> None:
+    kept = [judged("healthy", unseen=True), judged("collapse", onset=60, unseen=True)]
+    text = detection_tables.chances([*corpus(), *kept])
+    first, second = text.split("Runs that may have been used for")
+    assert "Runs kept from the fit of the model, 2 with 1 collapses:" in first
+    # 90 records of the healthy run can be told, and 10 of the other's 60 are cases: a twelfth
+    assert "| hazard | 10 | 0.081 | 0.076 | -0.06 [" in first
+    assert "| hazard | 10 to 20 % | 8 % [" in first
+    assert "| 15 %, 8 % | 0.081 (0.076) |" in first
+    assert "the fit of the model, 7 with 5 collapses:" in second
 
 
 def test_the_gallery_shows_what_was_missed_and_every_false_alarm() -> None:

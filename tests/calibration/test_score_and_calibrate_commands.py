@@ -129,6 +129,9 @@ def test_score_leaves_out_each_algorithm_in_turn(corpus: Path) -> None:
     together = found["leave_out"]["together"]["alarm or above, calibrated"]
     assert together["healthy_alarmed"]["of"] == HEALTHY and together["early_recall"]["of"] == 2
     assert {one["detector"] for one in found["ranking"]} >= {"e-detector", "record number"}
+    assert [one["horizon"] for one in found["chances"]] == [10, 30, 100]
+    assert {one["detector"] for one in found["chances"]} == {"hazard"}
+    assert 0 < found["chances"][0]["stated"] < 1
     assert set(found["alarms_10_late_minus_now"]) >= {"early_recall", "recall_10_later"}
 
 
