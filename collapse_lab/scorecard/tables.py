@@ -74,10 +74,10 @@ def _random(one: Scores) -> list[str]:
         "-",
         percent(early.share),
         "-",
-        plain(early.as_well, 3),
+        _seldom(early.as_well),
         percent(late.share),
         "-",
-        plain(late.as_well, 3),
+        _seldom(late.as_well),
         percent(one.at_random["by_crossing"].share),
         percent(one.at_random["premature"].share),
         "-",
@@ -100,6 +100,10 @@ def _point(one: Scores) -> list[str]:
         share(one.premature),
         plain(one.alarms_per_thousand),
     ]
+
+
+def _seldom(chance: float) -> str:
+    return "< 0.001" if chance < 0.001 else plain(chance, 3)
 
 
 def leads(rows: Mapping[str, Scores]) -> str:

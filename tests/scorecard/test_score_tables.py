@@ -60,6 +60,14 @@ def test_alarms_at_random_times_stand_beside_the_alarm_tier_and_no_other_row() -
     assert row["p"] == "0.227"  # at least one of two by ten later, as the tier has
 
 
+def test_a_chance_that_three_digits_cannot_show_is_not_called_zero() -> None:
+    silent = [judged("healthy", None)] * 999
+    runs = [*silent, judged("healthy", 49), judged("collapse", 50, onset=60)]
+    rows = {name: scores(runs, rule, deals=1) for name, rule in rules().items()}
+    row = cells(tables.operating_points(rows), "at random, as often as alarm or above")
+    assert row["p"] == "< 0.001"  # one in 1,000 healthy runs is alarmed on
+
+
 def test_where_there_is_nothing_to_say_there_is_a_dash() -> None:
     rows = {name: scores(RUNS[:2], rule, deals=1) for name, rule in rules().items()}
     assert cells(tables.worth(rows), "critical")["re-armed"] == "-"
