@@ -31,7 +31,7 @@ from collapse_lab.signals import SIGNALS
 
 ALPHA = 0.05
 SMOOTHED = 5
-WARM_UP = 12
+WARM_UP = 16
 """Records before anything is judged, as in the front end."""
 DEALS = 40
 SHOWN = 10

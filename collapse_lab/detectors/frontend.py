@@ -30,8 +30,9 @@ WINDOW, GAP = 64, 16
 BLOCKS = 6
 DAMPING = 0.5
 """How much of the reference's trend is believed beyond its end."""
-MIN_POINTS, MIN_POINTS_ALONE = 5, 12
-"""Records before a signal is judged: with a population prior, and without."""
+MIN_POINTS, MIN_POINTS_ALONE = 5, 16
+"""Records before a signal is judged: with a population prior, and without. Sixteen are the first
+whose reference is wide enough for a line: with a level alone every warm-up is a deviation."""
 WARMUP_STEPS = 20
 """Training steps before a signal is judged, unless MIN_POINTS_ALONE records came first."""
 RHO_PRIOR, RHO_WEIGHT, RHO_MEMORY, RHO_MAX = 0.4, 20.0, 100.0, 0.9

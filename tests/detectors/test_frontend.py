@@ -38,9 +38,19 @@ def test_a_run_logged_every_five_steps_is_judged_from_its_sixth_record_with_a_pr
     assert [math.isfinite(value) for value in u] == [False] * 5 + [True] * 3
 
 
-def test_without_a_prior_a_dozen_records_come_first() -> None:
-    u = residuals(noise(14, 0.1))
-    assert [math.isfinite(value) for value in u] == [False] * 12 + [True] * 2
+def test_without_a_prior_sixteen_records_come_first() -> None:
+    u = residuals(noise(18, 0.1))
+    assert [math.isfinite(value) for value in u] == [False] * 16 + [True] * 2
+
+
+def test_what_grows_with_the_rate_in_a_warm_up_is_followed_from_the_first_judged_record() -> None:
+    """Growing by a tenth of a nat a record: half of the trend is believed, over the 4 records of the
+    gap and the 6 from the middle of the 12 before it, so that the rest, about half a nat, is what
+    one record is off; a level alone would be off by one nat."""
+    prior = Prior({ENTROPY: Spread(0.25, 1000, 5)})
+    u = residuals([math.exp(0.1 * index) for index in range(40)], prior)
+    assert 1.5 < u[16] < 2.5
+    assert max(u[17:30]) < 2
 
 
 def test_a_jump_of_ten_healthy_spreads_shows_as_about_ten() -> None:

@@ -83,7 +83,7 @@ def test_the_cusums_are_what_an_alarm_scores_its_evidence_by() -> None:
         alarms = [a for a in panel.update(record) if a.detector == "e-detector"]
         cusums = panel.cusums()
         assert set(cusums) == set(NAMES) - {"reward/mean"}
-        assert all(math.isnan(score) for score in cusums.values()) == (record.step < 12)
+        assert all(math.isnan(score) for score in cusums.values()) == (record.step < 16)
         if alarms:
             told = {part.signal: part.score for part in alarms[0].evidence}
             assert {name: round(cusums[name], 2) for name in told} == told
