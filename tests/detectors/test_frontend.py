@@ -44,9 +44,9 @@ def test_without_a_prior_sixteen_records_come_first() -> None:
 
 
 def test_what_grows_with_the_rate_in_a_warm_up_is_followed_from_the_first_judged_record() -> None:
-    """Growing by a tenth of a nat a record: half of the trend is believed, over the 4 records of the
-    gap and the 6 from the middle of the 12 before it, so that the rest, about half a nat, is what
-    one record is off; a level alone would be off by one nat."""
+    """Growing by a tenth of a nat a record. Half of the trend is believed, over the 4 records of
+    the gap and the 6 from the middle of the 12 before it: one record is off by the rest, about half
+    a nat, where a level alone would be off by one."""
     prior = Prior({ENTROPY: Spread(0.25, 1000, 5)})
     u = residuals([math.exp(0.1 * index) for index in range(40)], prior)
     assert 1.5 < u[16] < 2.5
