@@ -16,7 +16,7 @@ from collapse_lab.dashboards.summary import Summary
 from collapse_lab.dashboards.view import View, run_link
 from collapse_lab.inert import inert
 
-MOST_VALUE = 60
+MOST_VALUE = 100
 
 
 def listed_runs(desk: Desk, chosen: Chosen, view: View, theme: str | None) -> Any:
@@ -33,7 +33,8 @@ def listed_runs(desk: Desk, chosen: Chosen, view: View, theme: str | None) -> An
                     html.Span(
                         [linked(chosen.runs[name]) for name in names], className="compare-members"
                     ),
-                ]
+                ],
+                className="" if chosen.zero.keys() & names else "absent",
             )
             for rank, (value, names) in enumerate(members.items())
         ]
@@ -44,7 +45,7 @@ def listed_runs(desk: Desk, chosen: Chosen, view: View, theme: str | None) -> An
                     _swatch(rank, theme),
                     linked(summary),
                     parts.badge(summary.health),
-                    html.Span(_when(summary), className="muted"),
+                    html.Span(when, className="muted") if (when := _when(summary)) else None,
                     html.Button(
                         "\u00d7",
                         id={"type": "compare-drop", "run": summary.name},

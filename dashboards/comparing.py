@@ -149,8 +149,8 @@ def panels(
         if members:
             edges = edges_of([x for x, _ in read.values()], low, high)
             for rank, (value, names) in enumerate(members.items()):
-                parts = [read[name] for name in names if name in read]
-                bands.append(Group(value, rank, len(parts), group_band(parts, edges)))
+                if parts := [read[name] for name in names if name in read]:
+                    bands.append(Group(value, rank, len(parts), group_band(parts, edges)))
         else:
             for rank, name in enumerate(chosen.runs):
                 if name in read:

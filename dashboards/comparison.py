@@ -126,13 +126,14 @@ def group_band(runs: Sequence[tuple[Floats, Column]], edges: Floats) -> Band:
         for line in (middle, low, high):
             line[row, empty] = np.interp(centres[empty], centres[filled], middle[row, filled])
         middle[row, bad], low[row, bad], high[row, bad] = np.nan, np.nan, np.nan
+    nothing = np.full(bins, np.nan)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # a bin without any run stays NaN
         return Band(
             centres,
-            np.nanmedian(middle, axis=0) if len(runs) else np.zeros(bins),
-            np.nanmin(low, axis=0) if len(runs) else np.zeros(bins),
-            np.nanmax(high, axis=0) if len(runs) else np.zeros(bins),
+            np.nanmedian(middle, axis=0) if len(runs) else nothing,
+            np.nanmin(low, axis=0) if len(runs) else nothing,
+            np.nanmax(high, axis=0) if len(runs) else nothing,
             np.isfinite(middle).sum(axis=0),
             centres[broken],
         )

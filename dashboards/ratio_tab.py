@@ -111,8 +111,8 @@ def _legend(desk: Desk, name: str) -> Any:
 def _level(level: Level, panels: Sequence[str], measured: bool) -> Any:
     heat = f"heat:{level.histogram}"
     drawn = [
-        (heat, "Log-ratio", f"of {level.of}: new policy over the one that made the data, in nats"
-         + ("; lines are the 0.01, 0.5 and 0.99 quantiles" if measured else "")),
+        (heat, "Log-ratio", f"of {level.of}, in nats: new policy over that of the data"
+         + ("; lines: 0.01, 0.5 and 0.99 quantiles" if measured else "")),
         (f"khat:{level.khat}", "k-hat", "shape of the upper tail: each step faint, its median "
          "over five steps bold, unreliable above 0.7"),
         (f"ess:{level.ess}", "Effective sample size", "over the number of weights; below 0.1 they "

@@ -28,7 +28,7 @@ KINDS = {
     "moved": "at another step",
     "tier": "in another tier",
 }
-MOST_ROWS, MOST_TEXT = 60, 300
+MOST_ROWS, MOST_TEXT = 60, 1000
 
 
 def side_by_side(

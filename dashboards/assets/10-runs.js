@@ -41,7 +41,7 @@
       return el("span", { className: "muted" }, row.mechanism);
     }
     return el("span", { className: "first-alarm", title: row.mechanism },
-      el("span", { className: "at" }, row.alarm_step), row.mechanism);
+      el("span", { className: "at" }, row.alarm_step), el("span", { className: "why" }, row.mechanism));
   };
   cells.Lead = (props) => {
     const lead = props.data && props.data.lead;

@@ -73,6 +73,15 @@ def test_a_setting_groups_runs_and_secrets_are_not_among_them(tmp_path: Path) ->
     assert len(traces(figure, "lines")) == len(traces(figure, "none")) == 2
 
 
+def test_a_group_none_of_whose_runs_can_be_aligned_is_not_drawn(tmp_path: Path) -> None:
+    write_run(tmp_path / "a", collapsing(), [alarm_at(30)], config={"lr": 1})
+    write_run(tmp_path / "quiet", collapsing(), config={"lr": 2})
+    desk = open_desk(tmp_path, judge=False)
+    view = {"runs": "a,quiet", "by": "lr", "align": "alarm"}
+    figure = panels(desk, view, "light", [REWARD])[REWARD]
+    assert len(traces(figure, "lines")) == len(traces(figure, "none")) == 1
+
+
 def test_every_run_has_a_line_and_its_name_is_no_markup(tmp_path: Path) -> None:
     name = "<img src=x onerror=alert(1)>"
     write_run(tmp_path / name)
