@@ -113,15 +113,16 @@ class Hazard:
     model: Model = field(default_factory=shipped)
     score: float = 0.0
     _features: Features = field(default_factory=Features)
-    _last: Array = field(default_factory=lambda: np.zeros(len(NAMES)))
+    _last: Array = field(default_factory=lambda: np.full(len(NAMES), np.nan))
     _log_odds: float = math.nan
     _rest: int = 0
 
     def update(self, step: Step) -> Finding | None:
-        features = self._last = self._features.update(step)
+        features = self._features.update(step)
         self._rest = max(0, self._rest - 1)
         if step.excused or not step.deviations:
             return None
+        self._last = features
         self._log_odds = smoothed(float(self.model.log_odds(features)), self._log_odds)
         self.score = self.model.score(self._log_odds) if heard(features) else 0.0
         if self._rest or self.score < (1.0 if self.limit is None else self.limit):
@@ -149,8 +150,8 @@ class Hazard:
         )
 
     def chances(self) -> dict[int, float]:
-        """Horizon -> the chance that the model gives it at the last record, as if it had been
-        calibrated."""
+        """Horizon -> the chance that the model gives it at the last record that was judged, as if
+        it had been calibrated; NaN before any was."""
         odds = self.model.weights @ self._last + self.model.bias
         return dict(zip(self.model.horizons, (1 / (1 + np.exp(-odds))).tolist(), strict=True))
 

@@ -157,8 +157,8 @@ class Panel:
         return {d.name: d.score for d in self._detectors if isinstance(d, SCORED)}
 
     def chances(self) -> dict[str, dict[int, float]]:
-        """Detector -> horizon in records -> the chance it states of a collapse within it; only
-        those that do."""
+        """Detector -> horizon in records -> the chance it states of a collapse within it, NaN while
+        it cannot tell; only those that do."""
         return {d.name: d.chances() for d in self._detectors if isinstance(d, Hazard)}
 
     def coverage(self) -> Coverage:

@@ -60,6 +60,7 @@ def _numbers(one: Brier) -> dict[str, float | None]:
         "skill": number(one.skill),
         "stated": number(one.stated),
         "observed": number(one.observed),
+        "known": number(one.known),
     }
 
 

@@ -11,11 +11,12 @@ from collapse_lab.scoring.probabilities import Bin, Brier
 
 CHANCES_ARE = (
     "*Brier*: mean square of the chance that was stated minus what came, over the same records and "
-    "with the same weights as the areas; *blind*: that of the share of cases, stated at every "
-    "record; *skill*: the part of it that is gone, 0 for whoever knows the share alone, less for "
-    "whoever is worse. *Unreliability* is what is wrong about the numbers, *resolution* what they "
-    "tell apart. Then, of the records at which so much was stated: how often it came, and in "
-    "brackets which part of all records they are; and for each group the mean stated and what came."
+    "with the same weights as the areas, but for those at which no chance was known yet (*known at* "
+    "is the share that is left); *blind*: that of the share of cases, stated at every record; "
+    "*skill*: the part of it that is gone, 0 for whoever knows the share alone, less for whoever is "
+    "worse. *Unreliability* is what is wrong about the numbers, *resolution* what they tell apart. "
+    "Then, of the records at which so much was stated: how often it came, and in brackets which "
+    "part of all records they are; and for each group the mean stated and what came."
 )
 
 
@@ -30,6 +31,7 @@ def _scores(found: Sequence[Foretold]) -> str:
     header = [
         "chance by",
         "records ahead",
+        "known at",
         "Brier",
         "blind",
         "skill",
@@ -42,6 +44,7 @@ def _scores(found: Sequence[Foretold]) -> str:
         [
             one.detector,
             str(one.horizon),
+            percent(one.brier.known),
             plain(one.brier.score, 3),
             plain(one.brier.blind, 3),
             _skill(one.brier.skill, one.skill_interval),

@@ -4,7 +4,8 @@ The Brier score is the mean square of what was stated minus what came (1 or 0): 
 the variance of the cases for the blind forecaster, who states their share at every record. It is
 taken over the records at risk whose case can be told, with the weights of `ranking.rows`: inverse
 ones for runs that end before (Graf et al. 1999; at many times of a run: Blanche et al. 2015), and
-each run weighing the same. The skill is the part of the blind score that is gone (the index of
+each run weighing the same. Where no chance was stated (NaN) nothing is asked; how often one was is
+said. The skill is the part of the blind score that is gone (the index of
 prediction accuracy, Kattan and Gerds 2018).
 
 A reliability table says, of the records at which about so much was stated, at how many it came. In
@@ -43,12 +44,14 @@ class Bin:
 @dataclass(frozen=True, slots=True)
 class Brier:
     """`blind` is the score of whoever states `observed`, the share of cases, at every record.
-    `stated` is the mean of what was. NaN of no records."""
+    `stated` is the mean of what was, `known` the share of the records at which anything was. NaN
+    of no records."""
 
     score: float
     blind: float
     stated: float
     observed: float
+    known: float
     unreliability: float
     resolution: float
 
@@ -63,18 +66,19 @@ def brier(
     rows: Rows, times: NDArray[np.int64] | None = None, edges: Sequence[float] = EDGES
 ) -> Brier:
     """The score of `rows`, whose scores are chances, each run counting so many `times`."""
-    weight = _weight(rows, times)
+    chance, weight, every = _known(rows, times)
     total = float(weight.sum())
     if not total:
-        return Brier(*[math.nan] * 6)
+        return Brier(*[math.nan] * 7)
     case = rows.case.astype(float)
     observed = float(weight @ case) / total
     bins = [one for one in reliability(rows, times, edges) if one.share > 0]
     return Brier(
-        score=float(weight @ (rows.score - case) ** 2) / total,
+        score=float(weight @ (chance - case) ** 2) / total,
         blind=observed * (1 - observed),
-        stated=float(weight @ rows.score) / total,
+        stated=float(weight @ chance) / total,
         observed=observed,
+        known=total / every,
         unreliability=sum(one.share * (one.stated - one.observed) ** 2 for one in bins),
         resolution=sum(one.share * (one.observed - observed) ** 2 for one in bins),
     )
@@ -84,12 +88,11 @@ def reliability(
     rows: Rows, times: NDArray[np.int64] | None = None, edges: Sequence[float] = EDGES
 ) -> list[Bin]:
     """One bin between any two edges; empty ones, too."""
-    weight = _weight(rows, times)
-    place = np.searchsorted(edges[1:-1], rows.score, side="right")
+    chance, weight, _ = _known(rows, times)
+    place = np.searchsorted(edges[1:-1], chance, side="right")
     bins = len(edges) - 1
     inside, stated, cases = (
-        np.bincount(place, weight * part, bins)
-        for part in (np.ones(len(place)), rows.score, rows.case)
+        np.bincount(place, weight * part, bins) for part in (np.ones(len(place)), chance, rows.case)
     )
     total = weight.sum()
     found: list[Bin] = []
@@ -103,5 +106,8 @@ def reliability(
     return found
 
 
-def _weight(rows: Rows, times: NDArray[np.int64] | None) -> Array:
-    return rows.weight if times is None else rows.weight * times[rows.run]
+def _known(rows: Rows, times: NDArray[np.int64] | None) -> tuple[Array, Array, float]:
+    """Chances and weights, zero where none was stated, and the weight of all records."""
+    weight = rows.weight if times is None else rows.weight * times[rows.run]
+    known = np.isfinite(rows.score)
+    return np.where(known, rows.score, 0.0), np.where(known, weight, 0.0), float(weight.sum())

@@ -157,7 +157,7 @@ def test_chances_are_told_apart_for_runs_that_the_model_cannot_know() -> None:
     first, second = text.split("Runs that may have been used for")
     assert "Runs kept from the fit of the model, 2 with 1 collapses:" in first
     # 90 records of the healthy run can be told, and 10 of the other's 60 are cases: a twelfth
-    assert "| hazard | 10 | 0.081 | 0.076 | -0.06 [" in first
+    assert "| hazard | 10 | 100 % | 0.081 | 0.076 | -0.06 [" in first
     assert "| hazard | 10 to 20 % | 8 % [" in first
     assert "| 15 %, 8 % | 0.081 (0.076) |" in first
     assert "the fit of the model, 7 with 5 collapses:" in second

@@ -76,7 +76,7 @@ def test_it_is_json_with_null_for_what_is_undefined() -> None:
 
 def test_the_tables_read_so() -> None:
     text = foretold_tables.foretold(foretell(corpus()))
-    assert "| seer | 10 | 0.000 | 0.109 | +1.00 [+1.00, +1.00] | 13 % | 13 % |" in text
+    assert "| seer | 10 | 100 % | 0.000 | 0.109 | +1.00 [+1.00, +1.00] | 13 % | 13 % |" in text
     assert "| seer | 20 to 30 % | - | 25 % [0, " in text
     assert "| seer | 80 to 100 % | 100 % [100, 100] (12.5 %) | - |" in text
     assert "| seer | b | 0 %, 0 % | 0.000 (0.000) | 25 %, 0 % | 0.062 (0.000) |" in text

@@ -64,6 +64,15 @@ def test_runs_that_end_too_soon_are_made_up_for_by_those_that_go_on():
     assert found.observed == 0 and math.isnan(found.skill)
 
 
+def test_where_no_chance_is_stated_nothing_is_asked():
+    silent, spoken = (math.nan, True, 3.0), ((0.8, True, 0.5), (0.1, False, 0.5))
+    found, alone = brier(made(silent, *spoken)), brier(made(*spoken))
+    assert (found.score, found.observed, found.blind) == (alone.score, alone.observed, alone.blind)
+    assert (found.known, alone.known) == (0.25, 1)
+    assert reliability(made(silent, *spoken))[-1] == reliability(made(*spoken))[-1]
+    assert math.isnan(brier(made(silent)).score)
+
+
 def test_records_after_the_fall_has_begun_are_not_asked():
     quiet = course(*[0.0] * 20)
     calm, mad = (course(*[0.0] * 8, *[after] * 12, collapse=8) for after in (0.0, 1.0))
