@@ -10,13 +10,13 @@ from collapse_lab.scoring.markdown import percent, plain, table_of
 from collapse_lab.scoring.probabilities import Bin, Brier
 
 CHANCES_ARE = (
-    "*Brier*: mean square of the chance that was stated minus what came, over the same records and "
-    "with the same weights as the areas, but for those at which no chance was known yet (*known at* "
-    "is the share that is left); *blind*: that of the share of cases, stated at every record; "
-    "*skill*: the part of it that is gone, 0 for whoever knows the share alone, less for whoever is "
-    "worse. *Unreliability* is what is wrong about the numbers, *resolution* what they tell apart. "
-    "Then, of the records at which so much was stated: how often it came, and in brackets which "
-    "part of all records they are; and for each group the mean stated and what came."
+    "*Brier*: mean square of the chance that was stated minus what came, over the records of the "
+    "areas and with their weights, where a chance was known (*known at* is their share); *blind*: "
+    "that of the share of cases, stated at every record; *skill*: the part of it that is gone, 0 "
+    "for whoever knows the share alone, less for whoever is worse. *Unreliability*: what is wrong "
+    "about the numbers; *resolution*: what they tell apart. Then, of the records at which so much "
+    "was stated: how often it came, and in brackets which part of all they are; and for each group "
+    "the mean stated and what came."
 )
 
 
