@@ -4,10 +4,11 @@
     python -m benchmarks.trl_runs keep --root runs/trl --out data/trl
     python -m benchmarks.trl_runs table --root data/trl
 
-TRL trains the small policies of `trl_tasks` under the settings of `trl_settings`, one run after
-the other in one process on one thread, and `CollapseCallback` records what it logs. A run is a
-folder, `root/SETTING-SEED`; finished ones are skipped, so the sweep can be stopped and begun again
-at any time. A record is one batch of rollouts; its step counts TRL's updates, several a batch.
+TRL trains the small policies of `trl_tasks` under the settings of `trl_settings` and `trl_later`,
+one run after the other in one process on one thread, and `CollapseCallback` records what it logs. A
+run is a folder, `root/SETTING-SEED`; finished ones are skipped, so the sweep can be stopped and
+begun again at any time. A record is one batch of rollouts; its step counts TRL's updates, several a
+batch.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 import benchmarks.arena_keep as arena_keep
+from benchmarks.trl_later import LATER
 from benchmarks.trl_settings import SETTINGS, Setting
 from collapse_lab.labels import Label, label_run
 from collapse_lab.records import Record
@@ -35,8 +37,8 @@ from collapse_lab.store import RUN, RunReader, find_runs, from_frame, read_meta
 if TYPE_CHECKING:
     from trl.trainer.grpo_trainer import GRPOTrainer
 
-ROWS, GROUP = 128, 8
-"""Completions a batch, and those of one prompt."""
+GROUP = 8
+"""Completions of one prompt."""
 POLICIES, CHECKPOINTS = "policies", "checkpoints"
 ACCURACY = "rewards/accuracy_reward/mean"
 
@@ -118,7 +120,7 @@ def arguments_of(setting: Setting, seed: int) -> dict[str, Any]:
         "seed": seed,
         "use_cpu": True,
         "bf16": False,
-        "per_device_train_batch_size": ROWS // setting.updates,
+        "per_device_train_batch_size": setting.rows // setting.updates,
         "gradient_accumulation_steps": 1,
         "steps_per_generation": setting.updates,
         "num_iterations": setting.iterations,
@@ -171,7 +173,7 @@ def trainer_of(
     from benchmarks.trl_tasks import PUZZLES, cloned_policy, rewards_of, tokenizer
 
     puzzle = PUZZLES[setting.task]
-    prompts = puzzle.prompts(setting.records * ROWS // GROUP, Random(seed))
+    prompts = puzzle.prompts(setting.records * setting.rows // GROUP, Random(seed))
     rewards: list[Any] = [
         reward
         for reward, weight in zip(rewards_of(puzzle), setting.pay, strict=True)
@@ -196,7 +198,7 @@ def keep(root: Path, out: Path) -> None:
 
 def table(root: Path) -> str:
     """What the settings were meant to end in, and what they ended in."""
-    by_name = {setting.name: setting for setting in SETTINGS}
+    by_name = {setting.name: setting for setting in SETTINGS + LATER}
     lines: list[tuple[str, ...]] = []
     for folder in find_runs(root):
         meta = read_meta(folder)
@@ -229,7 +231,7 @@ def main(arguments: Sequence[str] = tuple(sys.argv[1:])) -> None:
         torch.set_num_threads(1)
         transformers.logging.set_verbosity_error()
         transformers.utils.logging.disable_progress_bar()
-        run_all([s for s in SETTINGS if s.name in (given.only or [s.name])], given.root)
+        run_all([s for s in SETTINGS + LATER if s.name in (given.only or [s.name])], given.root)
 
 
 if __name__ == "__main__":

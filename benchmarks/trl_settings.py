@@ -11,7 +11,8 @@ from typing import Any
 class Setting:
     """One setting, run with every seed of `seeds`. A record is a batch of rollouts.
 
-    `failure` is what the setting is meant to provoke, "" where it is a sound one. `warm_up`
+    `failure` is what the setting is meant to provoke, "" where it is a sound one. `rows` are the
+    completions of a batch. `warm_up`
     counts records over which the rate rises; `schedule` is transformers' name. `updates` are the
     mini-batches of a batch of rollouts, `iterations` how often each is used. `pay` weighs the
     reward functions accuracy, format, thought and order; None leaves one out, and `hidden` says
@@ -28,6 +29,7 @@ class Setting:
     """TRL's `loss_type`, or gspo: its sequence-level ratios with the clip of that paper."""
     task: str = "sort"
     records: int = 120
+    rows: int = 128
     updates: int = 4
     iterations: int = 1
     warm_up: int = 5

@@ -1,0 +1,66 @@
+"""Settings of TRL runs that are sound for a hundred records before they fail, or to their end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.trl_settings import Setting, entropy_at
+
+RECORDS, ROWS = 240, 256
+
+
+def later(name: str, failure: str, lr: float, **more: Any) -> Setting:
+    """Twice as many records of twice as many completions: sound for a hundred records first, and
+    with less noise, as a run that costs days is."""
+    return Setting(f"later-{name}", failure, (0, 1, 2, 3), lr, records=RECORDS, rows=ROWS, **more)
+
+
+RISING = RECORDS
+"""Records of a warm-up that never ends."""
+CLIP_HIGHER = {"epsilon_high": 0.28}
+NO_UPPER_CLIP = {"epsilon_high": 5.0}
+LATER = (
+    later("ramp", "learning_rate", 2e-3, warm_up=RISING),
+    later("grpo", "", 2e-4),
+    later(
+        "tolerant-cispo",
+        "tolerant_clip",
+        8e-4,
+        algorithm="cispo",
+        updates=8,
+        warm_up=RISING,
+        arguments=NO_UPPER_CLIP,
+    ),
+    later("dapo", "", 3e-4, algorithm="dapo", updates=2, arguments=CLIP_HIGHER),
+    later(
+        "stale",
+        "staleness",
+        6e-4,
+        iterations=4,
+        warm_up=RISING,
+        arguments={"epsilon": 0.9, "epsilon_high": 10.0},
+    ),
+    later("gspo", "", 3e-4, algorithm="gspo", updates=2),
+    later("entropy-target", "entropy_explosion", 3e-4, arguments=entropy_at(2.0, delta=0.0006)),
+    later("decay", "", 4e-4, updates=2, schedule="linear"),
+    later(
+        "ramp-dapo", "learning_rate", 2e-3, algorithm="dapo", warm_up=RISING, arguments=CLIP_HIGHER
+    ),
+    later("warm-up", "", 3e-4, updates=2, warm_up=160),
+    later("tolerant-sapo", "tolerant_clip", 8e-4, algorithm="sapo", updates=8, warm_up=RISING),
+    later("kl", "", 3e-4, updates=2, arguments={"beta": 0.02}),
+    later("sharpened", "entropy_collapse", 3e-4, arguments={"entropy_coef": -1.0}),
+    later("resumed", "", 3e-4, updates=2, resume_at=120),
+    later(
+        "overflow",
+        "numerical",
+        3e-2,
+        warm_up=RISING,
+        arguments={"beta": 0.05, "max_grad_norm": 0.0},
+    ),
+    later("entropy-held", "", 3e-4, arguments=entropy_at(0.6)),
+    later("pays-for-thought", "length", 1e-4, pay=(1.0, 0.1, 6.0, None), hidden=True),
+    later("cispo", "", 2e-4, algorithm="cispo", updates=2, arguments=NO_UPPER_CLIP),
+    later("ramp-reverse", "learning_rate", 2e-3, task="reverse", warm_up=RISING),
+    later("reverse", "", 3e-4, updates=2, task="reverse"),
+)
