@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.trl_runs import keep, label_of, name_of, run_all, table
 from benchmarks.trl_later import LATER
+from benchmarks.trl_runs import keep, label_of, name_of, run_all, table
 from benchmarks.trl_settings import SETTINGS, Setting
 from collapse_lab.records import Record
 from collapse_lab.store import RunReader, read_meta
