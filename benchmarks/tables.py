@@ -14,8 +14,8 @@ from collapse_lab.scoring import ScoredRun
 from collapse_lab.scoring.markdown import percent, plain, share, table_of
 
 FAMILIES = ("llm", "control")
-LEFT_OUT = ("with waste notices", "on our residuals")
-"""Endings of the rows that only the long table shows."""
+LEFT_OUT = (", critical", "with waste notices", "on our residuals")
+"""Endings of the rows of others that only the long table shows."""
 LATE = 10
 """Points after the collapse up to which a flag is still counted in its own column."""
 
@@ -51,7 +51,7 @@ def short(
     for title, family in (("LLM runs", "llm"), ("Classic control runs", "control")):
         lines: list[list[str]] = []
         for name in names:
-            if name.endswith(LEFT_OUT):
+            if name.endswith(LEFT_OUT) and name not in OURS:
                 continue
             runs = scored(name, logs, judgements, family)
             falls = scored(name, logs, judgements, family, "onset")
@@ -83,7 +83,8 @@ FOOTNOTE = (
     "by the collapse points. *Median lead*: records from the first alarm to the collapse, where "
     "flagged in time. Our population prior was fitted without the repository being judged. Runs "
     "of one repository share a stack, so the truth is less certain than the intervals. Every "
-    "score, the runs in between and each failure: [docs/real-logs.md](docs/real-logs.md)."
+    "score, the others' critical findings alone, the runs in between and each failure: "
+    "[docs/real-logs.md](docs/real-logs.md)."
 )
 
 
