@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from collapse_lab.detectors.base import Finding, Step
 from collapse_lab.records import Evidence
@@ -40,6 +40,12 @@ REST = 50
 """Records of silence after an alarm."""
 
 
+class Followed(NamedTuple):
+    signal: str
+    value: float
+    spread: float
+
+
 @dataclass(slots=True)
 class Movement:
     """Raises `alarm` when, for two of three records, the policy moves further than it ever did in
@@ -55,11 +61,11 @@ class Movement:
 
     def update(self, step: Step) -> Finding | None:
         self._rest = max(0, self._rest - 1)
-        signals = _signals(step.record.values)
+        signals = followed(step.record.values)
         self._slots = max(self._slots, len(signals))
         if step.excused or len(signals) < max(1, self._slots):  # a mean of others is another level
             return None
-        self._levels.append(level(step.record.values))
+        self._levels.append(level(signals))
         self._steps.append(step.record.step)
         if len(self._levels) < RECORDS:
             return None
@@ -67,9 +73,9 @@ class Movement:
         if self.limit is None or self._rest or self.score < self.limit:
             return None
         self._rest = REST
-        return self._find(step)
+        return self._find(step, signals)
 
-    def _find(self, step: Step) -> Finding:
+    def _find(self, step: Step, signals: Sequence[Followed]) -> Finding:
         assert self.limit is not None
         since = self._steps[0]
         parts = tuple(
@@ -77,16 +83,16 @@ class Movement:
                 signal=name,
                 family=SIGNALS[name].family,
                 since=since,
-                observed=step.record.values[name],
+                observed=value,
                 expected=math.nan,
                 low=math.nan,
                 high=math.nan,
-                direction="down" if step.record.values[name] < 0 else "up",
+                direction="down" if value < 0 else "up",
                 score=round(math.log(self.score), 2),
                 bad_steps=RECORDS,
                 steps=RECORDS,
             )
-            for name, _ in _signals(step.record.values)
+            for name, value, _ in signals
         )
         return Finding(
             "alarm",
@@ -98,21 +104,23 @@ class Movement:
         )
 
 
-def level(values: Mapping[str, float]) -> float:
-    """Mean of ln(magnitude) / spread over the slots that have a number, of which there is one.
+def level(signals: Sequence[Followed]) -> float:
+    """Mean of ln(magnitude) / spread.
 
-    >>> round(level({"ratio/log_q01": -0.1, "kl/old": 0.002, "optim/grad_norm": 0.5}), 3)
+    >>> values = {"ratio/log_q01": -0.1, "kl/old": 0.002, "optim/grad_norm": 0.5}
+    >>> round(level(followed(values)), 3)
     -2.927
     """
-    parts = [math.log(max(abs(values[name]), LEAST)) / spread for name, spread in _signals(values)]
+    parts = [math.log(max(abs(value), LEAST)) / spread for _, value, spread in signals]
     return sum(parts) / len(parts)
 
 
-def _signals(values: Mapping[str, float]) -> list[tuple[str, float]]:
+def followed(values: Mapping[str, float]) -> list[Followed]:
     """Of each slot the first signal with a number; an infinite one has a logarithm too."""
-    chosen: list[tuple[str, float]] = []
+    chosen: list[Followed] = []
     for slot in SLOTS:
-        found = next((part for part in slot if not math.isnan(values.get(part[0], math.nan))), None)
-        if found is not None:
-            chosen.append(found)
+        for name, spread in slot:
+            if not math.isnan(value := values.get(name, math.nan)):
+                chosen.append(Followed(name, value, spread))
+                break
     return chosen

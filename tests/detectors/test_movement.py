@@ -8,7 +8,7 @@ import pickle
 import pytest
 
 from collapse_lab.detectors.limits import Limits
-from collapse_lab.detectors.movement import TYPICAL, Movement, level
+from collapse_lab.detectors.movement import TYPICAL, Movement, followed, level
 from collapse_lab.detectors.panel import DETECTORS, Panel
 from collapse_lab.records import RESTART, Alarm, Record
 
@@ -28,11 +28,11 @@ def alarms(courses: list[dict[str, float]], limit: float = 3.0) -> list[Alarm]:
 
 def test_a_level_is_the_mean_logarithm_in_healthy_spreads() -> None:
     # ln .1 / .86 = -2.677, ln .004 / 1.32 = -4.183, ln .8 / .92 = -.243
-    assert level(QUIET) == pytest.approx((-2.677 - 4.183 - 0.243) / 3, abs=1e-3)
-    assert level({"optim/grad_norm": 0.6}) == pytest.approx(math.log(0.6) / 0.51)
-    assert level({"optim/grad_norm": 0.0}) == pytest.approx(math.log(1e-8) / 0.51)
+    assert level(followed(QUIET)) == pytest.approx((-2.677 - 4.183 - 0.243) / 3, abs=1e-3)
+    assert level(followed({"optim/grad_norm": 0.6})) == pytest.approx(math.log(0.6) / 0.51)
+    assert level(followed({"optim/grad_norm": 0.0})) == pytest.approx(math.log(1e-8) / 0.51)
     preferred = QUIET | {"kl/old": 9.0, "optim/grad_norm": 9.0}
-    assert level(preferred) == level(QUIET)
+    assert level(followed(preferred)) == level(followed(QUIET))
 
 
 def test_a_run_that_moves_its_policy_further_from_its_start_is_alarmed_on_at_its_third_record() -> (
@@ -55,7 +55,9 @@ def test_the_score_is_the_median_level_and_grows_with_it() -> None:
     watching = panel(math.inf)
     for step, values in enumerate([QUIET, WILD, QUIET]):
         watching.update(Record(step, values=values))
-    assert watching.scores()["movement"] == pytest.approx(math.exp(level(QUIET) - TYPICAL))
+    assert watching.scores()["movement"] == pytest.approx(
+        math.exp(level(followed(QUIET)) - TYPICAL)
+    )
 
 
 def test_a_record_without_one_of_the_signals_is_passed_over() -> None:
