@@ -14,12 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from collapse_lab.alerts import Notice
 from collapse_lab.records import Alarm, Evidence, Severity
 
 COMMAND = [sys.executable, "-c", "from collapse_lab.cli import main; main()"]
 Watch = Callable[..., subprocess.CompletedProcess[bytes]]
+
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")  # a machine that is busy is no failure
 
 
 @pytest.fixture
