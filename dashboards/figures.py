@@ -251,8 +251,12 @@ def _extended(
 def vertical_axis(
     span: tuple[float, float] | None, log: bool, growing: bool = False
 ) -> dict[str, Any]:
-    """The y axis of values within `span`; one that may still grow finds its range itself."""
-    if log and (span is None or span[1] < 4 * span[0]):
+    """The y axis of values within `span`; one that may still grow finds its range itself.
+
+    >>> vertical_axis((0.5, 0.5), log=True)["ticktext"]  # plotly would write 1, 5, 2, 1, 5
+    ['0.01', '0.02', '0.05', '0.1', '0.2', '0.5', '1', '2', '5']
+    """
+    if log and (span is None or span[0] < span[1] < 4 * span[0]):
         return {"type": "log", "nticks": 4}
     if log and span is not None:
         ticks = log_ticks(*span)
