@@ -6,7 +6,7 @@ collapse that `labels.py` uses) and be further away than noise explains: eight a
 errors on its own, one and a half less for each family of signals that is off its course too, of
 which three count, and ten where rewards may be negative and so nobody knows what a policy earns
 that has learned nothing. Step noise is taken from successive differences, and never as less than
-15 % of the gain: a single bad batch of few rollouts is not a collapse.
+an eighth of the gain: a single bad batch of few rollouts is not a collapse.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ LIMIT_ALONE, LIMIT_UNKNOWN_FLOOR = 8.5, 10.0
 CORROBORATION, MOST_FAMILIES = 1.5, 3
 """Standard errors that one more family off its course is worth, and how many of them count."""
 NOISE_MEMORY = 256
-LEAST_NOISE = 0.15
+LEAST_NOISE = 0.125
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,15 +44,16 @@ def test_a_slow_decay_is_told_once_half_is_gone() -> None:
 
 @pytest.mark.parametrize(("families", "records"), [(0, 8), (1, 5), (2, 3), (3, 3)])
 def test_families_that_are_off_their_course_too_make_it_sure_sooner(families: int, records: int):
-    """From 0.8 to 0.3, by at least 0.12 of noise: the last 8 records are 0.5 / (0.12 sqrt(3/16)) =
-    9.6 standard errors away, the last 5 are 7.6 and the last 3 are 5.9; half is lost after two
-    bad ones in no window."""
+    """From 0.8, give or take 0.05, to 0.36. Steps of 0.1 are a noise of 1.4826 x 0.1 / sqrt(2) =
+    0.105, so that the last 8 records are 0.44 / (0.105 sqrt(1/8 + 1/16)) = 9.7 standard errors
+    away, the last 5 are 7.7 and the last 3 are 5.9; half is lost in no window with a good one."""
     others = ("optim/grad_norm", "policy/entropy", "length/mean")[:families]
     panel, found = Panel(), list[Alarm]()
     for index in range(80):
         fallen = index >= 60
         values = dict.fromkeys(others, (9.0 if fallen else 1.0) + index % 3 / 50)
-        record = Record(index, values={"reward/mean": 0.3 if fallen else 0.8, **values})
+        reward = 0.36 if fallen else 0.85 - index % 2 / 10
+        record = Record(index, values={"reward/mean": reward, **values})
         found += [one for one in panel.update(record) if one.detector == "reward-drop"]
     (alarm,) = found
     assert alarm.step == 59 + records
