@@ -29,7 +29,8 @@ REWARDS = ("reward/success_rate", "reward/mean", "reward/penalised_mean")
 that appears later takes over."""
 WINDOWS = (3, 5, 8, 13, 21, 34, 55, 89, 144)
 LEAST_REFERENCE = 4
-LOST = 0.5
+LOST, REGAINED = 0.5, 0.8
+"""Of the gain: what must be gone for an alarm, and be there again before the next one."""
 LEAST_LOSS = 0.25
 """Of the best reward itself: rewards that are all of one size have no gain to lose half of."""
 LIMIT_ALONE, LIMIT_UNKNOWN_FLOOR = 8.5, 10.0
@@ -63,7 +64,7 @@ class RewardDrop:
     _changes: deque[float] = field(default_factory=lambda: deque(maxlen=NOISE_MEMORY))
     _last: float = math.nan
     _lowest: float = math.inf
-    _down: bool = False
+    _fallen: Drop | None = None
 
     def update(self, step: Step) -> Finding | None:
         reward = self._read(step)
@@ -77,16 +78,18 @@ class RewardDrop:
         self._steps.append(step.record.step)
         drop = self._deepest()
         if drop is None:
-            self._down, self.score = False, 0.0
+            self.score = 0.0
+            if self._fallen is not None and self._has_come_back(self._fallen):
+                self._fallen = None
             return None
         evidence = step.excursions.evidence()
         families = min(MOST_FAMILIES, len({part.family for part in evidence}))
         limit = LIMIT_ALONE - CORROBORATION * families
         limit = LIMIT_UNKNOWN_FLOOR if self._floor() < 0 else limit
         self.score = drop.deviations / limit
-        if self._down or self.score < (1.0 if self.limit is None else self.limit):
+        if self._fallen is not None or self.score < (1.0 if self.limit is None else self.limit):
             return None
-        self._down = True
+        self._fallen = drop
         return self._find(drop, evidence)
 
     def _read(self, step: Step) -> float | None:
@@ -101,6 +104,10 @@ class RewardDrop:
         """What a policy that has learned nothing earns: zero for rewards that are never negative,
         else the lowest reward so far."""
         return min(0.0, self._lowest)
+
+    def _has_come_back(self, drop: Drop) -> bool:
+        now = (self._sums[-1] - self._sums[-1 - drop.window]) / drop.window
+        return now >= self._floor() + REGAINED * (drop.best - self._floor())
 
     def _deepest(self) -> Drop | None:
         """The most significant loss over the ladder of windows, None when no window lost half."""

@@ -87,6 +87,11 @@ def test_it_is_told_once_and_again_only_after_the_reward_came_back() -> None:
     assert [40 < a.step < 50 or 140 < a.step < 152 for a in found] == [True, True]
 
 
+def test_a_reward_that_wavers_about_half_is_told_once() -> None:
+    levels = [0.8] * 60 + ([0.3] * 10 + [0.5] * 10) * 6
+    assert len(alarms(noisy(levels, 0.05))) == 1
+
+
 def test_missing_and_non_finite_rewards_are_stepped_over() -> None:
     rewards = noisy([0.8] * 60 + [0.0] * 20, 0.08)
     holes = [math.nan if i % 7 == 0 else reward for i, reward in enumerate(rewards)]
