@@ -2,11 +2,12 @@
 
 The mean of the last v records, v in a ladder of windows, is held against the best mean that any
 earlier window has seen. It must have lost half of what had been gained (the definition of a
-collapse that `labels.py` uses) and be further away than noise explains: eight and a half standard
-errors on its own, one and a half less for each family of signals that is off its course too, of
-which three count, and ten where rewards may be negative and so nobody knows what a policy earns
-that has learned nothing. Step noise is taken from successive differences, and never as less than
-an eighth of the gain: a single bad batch of few rollouts is not a collapse.
+collapse that `labels.py` uses), or a quarter for 21 records or more, and be further away than noise
+explains: eight and a half standard errors on its own, one and a half less for each family of
+signals that is off its course too, of which three count, and ten where rewards may be negative and
+so nobody knows what a policy earns that has learned nothing. Step noise is taken from successive
+differences, and never as less than an eighth of the gain: a single bad batch of few rollouts is not
+a collapse.
 """
 
 from __future__ import annotations
@@ -29,8 +30,12 @@ REWARDS = ("reward/success_rate", "reward/mean", "reward/penalised_mean")
 that appears later takes over."""
 WINDOWS = (3, 5, 8, 13, 21, 34, 55, 89, 144)
 LEAST_REFERENCE = 4
-LOST, REGAINED = 0.5, 0.8
-"""Of the gain: what must be gone for an alarm, and be there again before the next one."""
+LOST, LOST_FOR_LONG, REGAINED = 0.5, 0.25, 0.8
+"""Of the gain: what must be gone for an alarm, what for one over LONG records or more, and what be
+there again before the next one. A fall that takes a hundred records is told before its half."""
+LONG = 21
+BACK_FOR = 13
+"""Records whose mean must have come back."""
 LEAST_LOSS = 0.25
 """Of the best reward itself: rewards that are all of one size have no gain to lose half of."""
 LIMIT_ALONE, LIMIT_UNKNOWN_FLOOR = 8.5, 10.0
@@ -48,6 +53,8 @@ class Drop:
     best: float
     now: float
     deviations: float
+    lost: float
+    """Share of the gain."""
 
 
 @dataclass(slots=True)
@@ -65,6 +72,7 @@ class RewardDrop:
     _last: float = math.nan
     _lowest: float = math.inf
     _fallen: Drop | None = None
+    _since: int = 0
 
     def update(self, step: Step) -> Finding | None:
         reward = self._read(step)
@@ -76,11 +84,11 @@ class RewardDrop:
         self._lowest = min(self._lowest, reward)
         self._sums.append(self._sums[-1] + reward)
         self._steps.append(step.record.step)
+        if self._fallen is not None and self._has_come_back(self._fallen):
+            self._forget()
         drop = self._deepest()
         if drop is None:
             self.score = 0.0
-            if self._fallen is not None and self._has_come_back(self._fallen):
-                self._fallen = None
             return None
         evidence = step.excursions.evidence()
         families = min(MOST_FAMILIES, len({part.family for part in evidence}))
@@ -89,7 +97,7 @@ class RewardDrop:
         self.score = drop.deviations / limit
         if self._fallen is not None or self.score < (1.0 if self.limit is None else self.limit):
             return None
-        self._fallen = drop
+        self._fallen, self._since = drop, 0
         return self._find(drop, evidence)
 
     def _read(self, step: Step) -> float | None:
@@ -106,11 +114,20 @@ class RewardDrop:
         return min(0.0, self._lowest)
 
     def _has_come_back(self, drop: Drop) -> bool:
-        now = (self._sums[-1] - self._sums[-1 - drop.window]) / drop.window
+        self._since += 1
+        if self._since < BACK_FOR:
+            return False
+        now = (self._sums[-1] - self._sums[-1 - BACK_FOR]) / BACK_FOR
         return now >= self._floor() + REGAINED * (drop.best - self._floor())
 
+    def _forget(self) -> None:
+        """A dip that is over is in no window any more; the best of before it still counts."""
+        self._fallen = None
+        self._sums = deque([self._sums[-1]], maxlen=self._sums.maxlen)
+        self._steps.clear()
+
     def _deepest(self) -> Drop | None:
-        """The most significant loss over the ladder of windows, None when no window lost half."""
+        """The most significant loss over the ladder of windows, None when none lost enough."""
         sums, count = self._sums, len(self._steps)
         if count < LEAST_REFERENCE + WINDOWS[0]:
             return None
@@ -124,12 +141,14 @@ class RewardDrop:
             past = (before - sums[-1 - window - reference]) / reference
             best = self._best[window] = max(self._best.get(window, -math.inf), past)
             now = (sums[-1] - before) / window
-            lost = now < floor + LOST * (best - floor) and best - now > LEAST_LOSS * abs(best)
+            least = LOST if window < LONG else LOST_FOR_LONG
+            lost = best - now > max(least * (best - floor), LEAST_LOSS * abs(best))
             error = max(noise, LEAST_NOISE * (best - floor)) * math.sqrt(1 / window + 1 / reference)
             if lost and error > 0:
                 deviations = (best - now) / error
                 if deepest is None or deviations > deepest.deviations:
-                    deepest = Drop(window, best, now, deviations)
+                    share = (best - now) / (best - floor)
+                    deepest = Drop(window, best, now, deviations, share)
         return deepest
 
     def _find(self, drop: Drop, others: tuple[Evidence, ...]) -> Finding:
@@ -154,8 +173,8 @@ class RewardDrop:
         since = min(part.since for part in evidence)
         return Finding(
             "alarm",
-            f"the reward has lost half of what it had gained ({drop.now:.3g} over the last "
-            f"{drop.window} records, {drop.best:.3g} at its best)",
+            f"the reward has lost {drop.lost:.0%} of what it had gained ({drop.now:.3g} over the "
+            f"last {drop.window} records, {drop.best:.3g} at its best)",
             since,
             (min(earliest, since), begin),
             evidence,

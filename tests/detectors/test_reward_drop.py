@@ -36,10 +36,15 @@ def test_a_collapse_to_zero_is_told_within_a_few_records() -> None:
     )  # the best of many windows
 
 
-def test_a_slow_decay_is_told_once_half_is_gone() -> None:
+def test_a_slow_decay_is_told_once_before_half_is_gone() -> None:
+    """A quarter is gone after 50 records, half after 100."""
     decay = [0.8 * (1 - i / 200) for i in range(200)]
     found = alarms(noisy([0.8] * 100 + decay, 0.05))
-    assert [150 < alarm.step < 260 for alarm in found] == [True]
+    assert [150 < alarm.step < 200 for alarm in found] == [True]
+
+
+def test_a_quarter_that_is_lost_for_a_dozen_records_only_is_not_told() -> None:
+    assert alarms(noisy([0.8] * 60 + [0.5] * 12 + [0.8] * 60, 0.03)) == []
 
 
 @pytest.mark.parametrize(("families", "records"), [(0, 8), (1, 5), (2, 3), (3, 3)])
