@@ -19,6 +19,8 @@ from collapse_lab.scorecard import (
     JudgedRun,
     Ranked,
     Scores,
+    compare,
+    compared_tables,
     counts,
     foretell,
     foretold_tables,
@@ -30,6 +32,7 @@ from collapse_lab.scorecard import (
     scored,
     scores,
     tables,
+    volumes,
 )
 from collapse_lab.scoring import Share
 from collapse_lab.scoring.markdown import percent, share, table_of
@@ -62,6 +65,7 @@ def blocks(judged: Sequence[Judged]) -> dict[str, str]:
         "leave-one-out": left_out(runs, [fact for fact in telling if fact != "setting"]),
         "ranks": f"{_marked(tables.ranks(ranked))}\n\n{tables.RANKS_ARE}",
         "chances": chances(judged),
+        "comparison": comparison(runs),
         "cannot": cannot(runs, rows, ranked),
     }
 
@@ -133,6 +137,13 @@ def chances(judged: Sequence[Judged]) -> str:
             foretold_tables.foretold(foretell(runs)),
         ]
     return "\n\n".join(parts)
+
+
+def comparison(runs: Sequence[JudgedRun]) -> str:
+    """What other fields report, of each tier, the rows that know nothing and every score."""
+    rows = {name: compare(runs, rule) for name, rule in (rules() | references()).items()}
+    table = _marked(compared_tables.compared(rows, volumes(runs)))
+    return f"{compared_tables.COMPARED_ARE}\n\n{table}"
 
 
 def cannot(runs: Sequence[JudgedRun], rows: Mapping[str, Scores], ranked: Iterable[Ranked]) -> str:

@@ -12,7 +12,7 @@ import click
 from collapse_lab.cli.calibrating import CALIBRATION, CORPUS, load_calibration
 
 if TYPE_CHECKING:
-    from collapse_lab.scorecard import Interval, JudgedRun, Scores
+    from collapse_lab.scorecard import Compared, Interval, JudgedRun, Rule, Scores
 
 FACTS = ("framework", "task", "algorithm", "failure", "setting")
 LATER = "later"
@@ -69,7 +69,8 @@ def score(
     """
     from collapse_lab import scorecard
     from collapse_lab.corpus import CorpusRun, LeftOut, read_corpus
-    from collapse_lab.scorecard import foretold_tables, tables
+    from collapse_lab.scorecard import compared_tables, foretold_tables, tables
+    from collapse_lab.scorecard.detector_scores import number
 
     found = load_calibration(calibration)
     apart: list[LeftOut] = []
@@ -95,6 +96,8 @@ def score(
     paired = _paired(shipped, calibrated) if calibrated else {}
     ranked = scorecard.rank(shipped)
     foretold = scorecard.foretell(shipped)
+    compared = _compared(shipped, calibrated)
+    volumes = scorecard.volumes(shipped)
     held = scorecard.held_out(shipped, leave_out, alpha) if leave_out else None
     if as_json:
         click.echo(
@@ -110,6 +113,10 @@ def score(
                     },
                     "ranking": [one.to_dict() for one in ranked],
                     "chances": [one.to_dict() for one in foretold],
+                    "comparison": {
+                        "detectors": {name: one.to_dict() for name, one in compared.items()},
+                        "vus_pr": {name: number(one) for name, one in volumes.items()},
+                    },
                     "leave_out": held.to_dict() if held else None,
                     "calibrated_minus_shipped": paired,
                     "alarms_10_late_minus_now": late,
@@ -127,6 +134,9 @@ def score(
         f"{tables.RANKS_ARE}\n\n{tables.ranks(ranked)}",
         f"{foretold_tables.CHANCES_ARE}\n\n{foretold_tables.foretold(foretold)}",
     ]
+    sections.append(
+        f"{compared_tables.COMPARED_ARE}\n\n{compared_tables.compared(compared, volumes)}"
+    )
     sections += [
         f"### {group_by}: {value}\n\n{tables.operating_points(part)}"
         for value, part in parts.items()
@@ -154,11 +164,19 @@ def _rows(shipped: list[JudgedRun], calibrated: list[JudgedRun]) -> dict[str, Sc
     rows = {name: scorecard.scores(shipped, rule) for name, rule in scorecard.rules().items()}
     if calibrated:
         rows |= {
-            name: scorecard.scores(calibrated, rule)
-            for name, rule in scorecard.rules(scorecard.CALIBRATED_ROW).items()
-            if not name.startswith("critical")  # hard failures have no limit to calibrate
+            name: scorecard.scores(calibrated, rule) for name, rule in _calibrated_rules().items()
         }
     return rows
+
+
+def _calibrated_rules() -> dict[str, Rule]:
+    from collapse_lab import scorecard
+
+    return {
+        name: rule
+        for name, rule in scorecard.rules(scorecard.CALIBRATED_ROW).items()
+        if not name.startswith("critical")  # hard failures have no limit to calibrate
+    }
 
 
 def _references(shipped: list[JudgedRun]) -> dict[str, Scores]:
@@ -168,6 +186,17 @@ def _references(shipped: list[JudgedRun]) -> dict[str, Scores]:
         name: scorecard.scores(shipped, rule, deals=1)
         for name, rule in scorecard.references().items()
     }
+
+
+def _compared(shipped: list[JudgedRun], calibrated: list[JudgedRun]) -> dict[str, Compared]:
+    from collapse_lab import scorecard
+
+    own, blind = scorecard.rules(), scorecard.references()
+    rows = {name: scorecard.compare(shipped, rule) for name, rule in (own | blind).items()}
+    if calibrated:
+        of = _calibrated_rules()
+        rows |= {name: scorecard.compare(calibrated, rule) for name, rule in of.items()}
+    return rows
 
 
 def _parts(

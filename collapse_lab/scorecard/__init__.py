@@ -1,5 +1,6 @@
 """A corpus, judged and scored: alarms against labels, run by run."""
 
+from collapse_lab.scorecard.compared import BLIND, Compared, compare, volumes
 from collapse_lab.scorecard.detector_scores import (
     OUTCOMES,
     PREVALENCES,
@@ -33,6 +34,7 @@ from collapse_lab.scorecard.ranks import RECORD_NUMBER, Ranked, rank
 
 __all__ = [
     "ALARM",
+    "BLIND",
     "CALIBRATED_ROW",
     "COLLAPSED",
     "HEALTHY",
@@ -42,6 +44,7 @@ __all__ = [
     "PREVALENCES",
     "RECORD_NUMBER",
     "TIERS",
+    "Compared",
     "Foretold",
     "HeldOut",
     "Interval",
@@ -51,6 +54,7 @@ __all__ = [
     "Scores",
     "Split",
     "by_fact",
+    "compare",
     "counts",
     "difference",
     "foretell",
@@ -65,4 +69,5 @@ __all__ = [
     "rules",
     "scored",
     "scores",
+    "volumes",
 ]

@@ -60,12 +60,17 @@ def rank(runs: Sequence[JudgedRun], horizons: Sequence[int] = HORIZONS) -> list[
     """Every detector that has a score, at every horizon; see `scoring.ranking`."""
     counted = [run for run in runs if counts(run)]
     drawn = times_drawn(counted)
-    names = list(counted[0].traces) if counted else []
-    found: list[Ranked] = []
-    for name in (*names, RECORD_NUMBER):
-        courses = [_course(run, name) for run in counted]
-        found += [_ranked(name, courses, horizon, drawn) for horizon in horizons]
-    return found
+    return [
+        _ranked(name, some, horizon, drawn)
+        for name, some in courses(counted).items()
+        for horizon in horizons
+    ]
+
+
+def courses(runs: Sequence[JudgedRun]) -> dict[str, list[Course]]:
+    """The scores of each run, by detector and of the clock."""
+    names = list(runs[0].traces) if runs else []
+    return {name: [_course(run, name) for run in runs] for name in (*names, RECORD_NUMBER)}
 
 
 def times_drawn(runs: Sequence[JudgedRun]) -> list[NDArray[np.int64]]:

@@ -28,9 +28,13 @@ from collapse_lab.scoring.measures import (
     recall,
     recall_by_luck,
 )
+from collapse_lab.scoring.nab import nab_score
+from collapse_lab.scoring.overlap import range_precision, range_recall
 from collapse_lab.scoring.poisson import AtRandom, at_random, premature_at_random
+from collapse_lab.scoring.ranges import anomaly, scored_records
 from collapse_lab.scoring.runs import Horizon, ScoredRun, point_of, unlimited, usual_horizon
 from collapse_lab.scoring.shares import Share, clopper_pearson, upper_bound, wilson
+from collapse_lab.scoring.volume import vus_pr
 
 __all__ = [
     "COST_RATIOS",
@@ -40,6 +44,7 @@ __all__ = [
     "Horizon",
     "ScoredRun",
     "Share",
+    "anomaly",
     "at_random",
     "caught_early",
     "clopper_pearson",
@@ -55,16 +60,21 @@ __all__ = [
     "leads",
     "median_early_lead",
     "median_lead",
+    "nab_score",
     "net_benefit",
     "point_of",
     "precision",
     "premature",
     "premature_at_random",
+    "range_precision",
+    "range_recall",
     "recall",
     "recall_by_luck",
+    "scored_records",
     "time_in_warning",
     "unlimited",
     "upper_bound",
     "usual_horizon",
+    "vus_pr",
     "wilson",
 ]

@@ -31,7 +31,7 @@ def false_alarms_per_thousand(
     """
     alarms = points = 0
     for run in runs:
-        end = _healthy_points(run, horizon)
+        end = healthy_points(run, horizon)
         points += end
         last = -math.inf
         for alarm in run.alarms:
@@ -49,7 +49,7 @@ def time_in_warning(runs: Sequence[ScoredRun], horizon: Horizon = usual_horizon)
     """
     warned = points = 0
     for run in runs:
-        end = _healthy_points(run, horizon)
+        end = healthy_points(run, horizon)
         points += end
         for point in range(end):
             before = bisect_left(run.alarms, point)
@@ -57,7 +57,8 @@ def time_in_warning(runs: Sequence[ScoredRun], horizon: Horizon = usual_horizon)
     return warned / points if points else math.nan
 
 
-def _healthy_points(run: ScoredRun, horizon: Horizon) -> int:
+def healthy_points(run: ScoredRun, horizon: Horizon = usual_horizon) -> int:
+    """How many points a run has before any at which an alarm could be about its collapse."""
     if run.collapse is None:
         return len(run.steps)
     return math.ceil(max(0.0, run.collapse - run.reach(horizon)))

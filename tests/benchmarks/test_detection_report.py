@@ -148,6 +148,7 @@ def test_rows_of_what_has_been_trained_on_these_runs_are_marked() -> None:
         )
     for name in set(NAMES) & set(detection_tables.LEARNED):
         assert f"| {name} (trained on these) |" in blocks["ranks"]
+        assert f"| {name} (trained on these) |" in blocks["comparison"]
         assert f"| all: {name} alone (trained on these) |" in blocks["leave-one-out"]
 
 

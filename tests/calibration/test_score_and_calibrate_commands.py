@@ -80,6 +80,7 @@ def test_score_prints_every_tier_shipped_and_calibrated(corpus: Path, calibratio
     assert "23 runs of 2 groups: 21 healthy, 2 collapse." in result.stdout
     for row in ("critical", "alarm or above", "alarm or above, calibrated", "never", "always"):
         assert f"| {row} |" in result.stdout
+    assert "| alarms, or score of | NAB |" in result.stdout
     assert "21 of these runs set the limits" in result.stdout
 
 
@@ -102,6 +103,10 @@ def test_score_as_json_has_groups_and_the_paired_difference(
     assert found["detectors"]["always"]["healthy_alarmed"]["hits"] == HEALTHY
     assert found["by"]["grpo"]["alarm or above"]["early_recall"]["of"] == 0
     assert found["by"]["sapo"]["alarm or above"]["early_recall"]["of"] == 2
+    compared = found["comparison"]["detectors"]
+    assert compared["never"] == {"nab": 0, "range_recall": 0, "range_precision": None}
+    assert set(compared) == set(found["detectors"])
+    assert set(found["comparison"]["vus_pr"]) > {one["detector"] for one in found["ranking"]}
     # calibrated on these very runs: at most one rank each is left above the limits
     assert found["detectors"]["alarm or above, calibrated"]["healthy_alarmed"]["hits"] == 0
     assert set(found["calibrated_minus_shipped"]) == {
