@@ -76,6 +76,36 @@ def test_the_same_score_everywhere_has_the_mean_label(
     assert blind == pytest.approx(np.mean(labels))
 
 
+@given(series, st.data())
+def test_the_volume_is_that_of_its_definition_at_every_threshold(
+    made: list[tuple[int, int | None]], data: st.DataObject
+):
+    anomalies = [None if size is None else range(end - size, end) for end, size in made]
+    scores = [
+        np.array(data.draw(st.lists(st.integers(0, 3), min_size=end, max_size=end)), float)
+        for end, _ in made
+    ]
+    both = list(zip(scores, anomalies, strict=True))
+    areas: list[float] = []
+    for width in range(5):
+        area = before = 0.0
+        labels = [label(len(score), about, width) for score, about in both]
+        weight = (sum(map(len, filter(None, anomalies))) + sum(map(np.sum, labels))) / 2
+        for threshold in sorted(set(np.concatenate(scores).tolist()), reverse=True):
+            over = [score >= threshold for score in scores]
+            true = sum(float(some[on].sum()) for some, on in zip(labels, over, strict=True))
+            found = [
+                bool((some[on] > 0).any())
+                for some, on, about in zip(labels, over, anomalies, strict=True)
+                if about
+            ]
+            recall = min(1, true / weight) * sum(found) / len(found)
+            area += true / sum(on.sum() for on in over) * (recall - before)
+            before = recall
+        areas.append(float(area))
+    assert vus_pr(scores, anomalies, 4) == pytest.approx(np.mean(areas))
+
+
 @given(series)
 def test_what_ranks_the_ranges_first_has_everything_without_a_buffer(
     made: list[tuple[int, int | None]],
