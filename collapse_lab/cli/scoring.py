@@ -191,12 +191,12 @@ def _references(shipped: list[JudgedRun]) -> dict[str, Scores]:
 def _compared(shipped: list[JudgedRun], calibrated: list[JudgedRun]) -> dict[str, Compared]:
     from collapse_lab import scorecard
 
-    own, blind = scorecard.rules(), scorecard.references()
-    rows = {name: scorecard.compare(shipped, rule) for name, rule in (own | blind).items()}
+    rows = {name: scorecard.compare(shipped, rule) for name, rule in scorecard.rules().items()}
     if calibrated:
         of = _calibrated_rules()
         rows |= {name: scorecard.compare(calibrated, rule) for name, rule in of.items()}
-    return rows
+    blind = scorecard.references()
+    return rows | {name: scorecard.compare(shipped, rule) for name, rule in blind.items()}
 
 
 def _parts(
