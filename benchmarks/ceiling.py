@@ -2,10 +2,10 @@
 
     python -m benchmarks.ceiling data/arena data/arena-rates data/failures data/trl
 
-Every number that the runs log, the reward aside, in both directions and two forms, on its even
-scale: its *level* (the median of five records), and its *rise*, the level over the lowest that the
-run has seen. The limit is passed by at most 5 % of the healthy runs anywhere; a collapse counts as
-foreseen where the score is above it at any record of the horizon before the onset, whatever came
+Every number that the runs log, reward and times aside, in both directions and two forms, on its
+even scale: its *level* (the median of five records), and its *rise*, the level over the lowest that
+the run has seen. The limit is passed by at most 5 % of the healthy runs anywhere; a collapse counts
+as foreseen where the score is above it at any record of the horizon before the onset, whatever came
 before. No detector may choose so: it bounds what detectors of one signal can reach on these runs.
 How far luck goes is told by the same choice for onsets that are dealt to healthy runs.
 """
@@ -127,7 +127,7 @@ def report(runs: Sequence[Run]) -> str:
 
 def _judged(name: str) -> bool:
     signal = SIGNALS.get(name)
-    return signal is not None and signal.family != "reward" and name not in CLOCKS
+    return signal is not None and signal.family not in ("reward", "time") and name not in CLOCKS
 
 
 def _level(values: Sequence[float]) -> Array:
