@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from collapse_lab.corpus import CorpusRun, read_corpus
-from collapse_lab.store import read_meta
+from collapse_lab.store import RUN, read_meta
 
 
 def with_folders(roots: Sequence[Path]) -> Iterator[tuple[CorpusRun, Path]]:
@@ -18,8 +18,9 @@ def with_folders(roots: Sequence[Path]) -> Iterator[tuple[CorpusRun, Path]]:
 
 
 def folder_of(run: CorpusRun, root: Path) -> Path:
-    """Where a run below the root lies. Of one log with several runs each has it."""
-    return root / run.name.split(" [")[0]
+    """Where a run below the root lies, which may be its folder. Of one log with several runs each
+    has it."""
+    return root if (root / RUN).is_file() else root / run.name.split(" [")[0]
 
 
 def seed_of(folder: Path) -> int:
