@@ -201,7 +201,8 @@ def _entropy_explosion(scene: Scene) -> Clue | None:
     higher = levels.now >= HIGHER * levels.before
     if not ((move or levels.drifted == "up") and (above or higher)):
         return None
-    told = f"policy/entropy is {levels.now:.3g}, {levels.early:.3g} at the start"
+    then = f"{levels.early:.3g} at the start" if above else f"{levels.before:.3g} before"
+    told = f"policy/entropy is {levels.now:.3g}, {then}"
     return Clue(3 if above else 2, move.since if move else math.inf, (told,))
 
 

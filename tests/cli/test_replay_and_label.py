@@ -153,19 +153,19 @@ def test_a_run_folder_is_replayed_as_it_was_watched(tmp_path: Path) -> None:
 
 
 def test_a_run_folder_is_replayed_with_the_length_that_it_states(tmp_path: Path) -> None:
-    recorded = Path(__file__).parents[2] / "data" / "failures" / "stale-weights-late-3"
+    recorded = Path(__file__).parents[2] / "data" / "failures" / "entropy-bonus-late-3"
     shutil.copytree(recorded, folder := tmp_path / "run")
 
     def first_alarm(*option: object) -> int:
         (found,) = objects(collapse_lab("replay", "--json", folder, *option))
         return next(a["step"] for a in found["alarms"] if a["detector"] == "e-detector")
 
-    assert first_alarm() == 44
+    assert first_alarm() == 70
     facts = read_meta(folder)
     del facts["planned_steps"]
     (folder / RUN).write_text(json.dumps(facts))
-    assert first_alarm() == 45
-    assert first_alarm("--planned-steps", 100) == 44
+    assert first_alarm() == 79
+    assert first_alarm("--planned-steps", 100) == 70
 
 
 def test_several_runs_in_one_log_are_judged_and_labelled_apart(tmp_path: Path) -> None:
