@@ -1,5 +1,7 @@
 """The e-detector's assumption, measured: how often healthy runs exceed each of its levels.
 
+    COLLAPSE_LAB_REALLOGS=DIR python -m benchmarks.bets
+
 Its guarantee needs P(k-th most deviant family exceeds the level | past) <= p0 while the run is
 healthy. Measured as the share of healthy records that exceed, and as the share that exceed right
 after one that did: the second is the number that p0 must cover.
@@ -12,9 +14,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from benchmarks.corpus import LabelledLog
+from benchmarks.corpus import LabelledLog, load
 from benchmarks.exceedances import Counts
 from benchmarks.judge import Judgement
+from benchmarks.real_logs import judge_all
 from collapse_lab.detectors.edetector import BETS, Bet
 from collapse_lab.scoring.markdown import percent, table_of
 from collapse_lab.signals import SIGNALS
@@ -67,3 +70,12 @@ def table(logs: Sequence[LabelledLog], judgements: Sequence[Judgement]) -> str:
         )
     head = ["bet", "healthy records", "exceed", "exceed after exceeding", "p0 assumed"]
     return table_of(head, rows)
+
+
+def main() -> None:
+    logs = [log for log in load() if not log.problem]
+    print(table(logs, judge_all(logs, with_peers=False)))
+
+
+if __name__ == "__main__":
+    main()
