@@ -52,7 +52,7 @@ class Excursions:
 
     def update(self, residuals: Residuals) -> None:
         """Adds one step; a signal without a residual keeps its chart as it is."""
-        self._grow(residuals.names)
+        self.grow(residuals.names)
         self._now = residuals
         u = np.stack([residuals.u, -residuals.u])
         live = np.isfinite(u) & self._watched
@@ -129,7 +129,8 @@ class Excursions:
             steps=int(self.steps[direction, row]),
         )
 
-    def _grow(self, names: list[str]) -> None:
+    def grow(self, names: list[str]) -> None:
+        """Makes room for signals that are new. `update` does this by itself."""
         size = self.score.shape[1]
         for name in names[size:]:
             bad = SIGNALS[name].bad

@@ -94,8 +94,7 @@ class Features:
         """The largest excursion of each family's signals, on a logarithm."""
         largest = np.zeros(len(self._families))
         scores = step.excursions.score.max(axis=0).tolist()
-        # signals that appeared while excused have no chart yet, and stand last
-        for name, score in zip(step.residuals.names, scores, strict=False):
+        for name, score in zip(step.residuals.names, scores, strict=True):
             row = self._families.get(SIGNALS[name].family)
             if row is not None and score > largest[row]:
                 largest[row] = score

@@ -133,7 +133,9 @@ class Panel:
             and self._restart <= record.step < self._restart + EXCUSED_STEPS
         )
         residuals = self._front.update(record)
-        if not excused:
+        if excused:
+            self._excursions.grow(residuals.names)
+        else:
             self._excursions.update(residuals)
         deviations = {} if excused else self._excursions.deviations()
         return Step(record, residuals, self._excursions, deviations, excused)
@@ -149,7 +151,7 @@ class Panel:
         larger = self._excursions.score.max(axis=0, initial=0.0).tolist()
         return {
             name: score if math.isfinite(u) else math.nan
-            for (name, u), score in zip(self._residuals.items(), larger, strict=False)
+            for (name, u), score in zip(self._residuals.items(), larger, strict=True)
         }
 
     def scores(self) -> dict[str, float]:
