@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -14,6 +15,7 @@ from collapse_lab.cli.calibrating import CALIBRATION, CORPUS, load_calibration
 if TYPE_CHECKING:
     from collapse_lab.scorecard import Compared, Interval, JudgedRun, Rule, Scores
 
+Score = TypeVar("Score")
 FACTS = ("framework", "task", "algorithm", "failure", "setting")
 LATER = "later"
 
@@ -133,10 +135,8 @@ def score(
         f"{tables.WORTH_IS}\n\n{tables.worth(rows)}",
         f"{tables.RANKS_ARE}\n\n{tables.ranks(ranked)}",
         f"{foretold_tables.CHANCES_ARE}\n\n{foretold_tables.foretold(foretold)}",
+        f"{compared_tables.COMPARED_ARE}\n\n{compared_tables.compared(compared, volumes)}",
     ]
-    sections.append(
-        f"{compared_tables.COMPARED_ARE}\n\n{compared_tables.compared(compared, volumes)}"
-    )
     sections += [
         f"### {group_by}: {value}\n\n{tables.operating_points(part)}"
         for value, part in parts.items()
@@ -161,22 +161,25 @@ def score(
 def _rows(shipped: list[JudgedRun], calibrated: list[JudgedRun]) -> dict[str, Scores]:
     from collapse_lab import scorecard
 
-    rows = {name: scorecard.scores(shipped, rule) for name, rule in scorecard.rules().items()}
-    if calibrated:
-        rows |= {
-            name: scorecard.scores(calibrated, rule) for name, rule in _calibrated_rules().items()
-        }
-    return rows
+    return _each(shipped, calibrated, scorecard.scores)
 
 
-def _calibrated_rules() -> dict[str, Rule]:
+def _each(
+    shipped: list[JudgedRun],
+    calibrated: list[JudgedRun],
+    score: Callable[[list[JudgedRun], Rule], Score],
+) -> dict[str, Score]:
+    """Every tier's score, and with calibrated limits where there are any."""
     from collapse_lab import scorecard
 
-    return {
-        name: rule
-        for name, rule in scorecard.rules(scorecard.CALIBRATED_ROW).items()
-        if not name.startswith("critical")  # hard failures have no limit to calibrate
-    }
+    rows = {name: score(shipped, rule) for name, rule in scorecard.rules().items()}
+    if calibrated:
+        rows |= {
+            name: score(calibrated, rule)
+            for name, rule in scorecard.rules(scorecard.CALIBRATED_ROW).items()
+            if not name.startswith("critical")  # hard failures have no limit to calibrate
+        }
+    return rows
 
 
 def _references(shipped: list[JudgedRun]) -> dict[str, Scores]:
@@ -191,12 +194,10 @@ def _references(shipped: list[JudgedRun]) -> dict[str, Scores]:
 def _compared(shipped: list[JudgedRun], calibrated: list[JudgedRun]) -> dict[str, Compared]:
     from collapse_lab import scorecard
 
-    rows = {name: scorecard.compare(shipped, rule) for name, rule in scorecard.rules().items()}
-    if calibrated:
-        of = _calibrated_rules()
-        rows |= {name: scorecard.compare(calibrated, rule) for name, rule in of.items()}
     blind = scorecard.references()
-    return rows | {name: scorecard.compare(shipped, rule) for name, rule in blind.items()}
+    return _each(shipped, calibrated, scorecard.compare) | {
+        name: scorecard.compare(shipped, rule) for name, rule in blind.items()
+    }
 
 
 def _parts(

@@ -120,8 +120,8 @@ def _hindsight(case: Case) -> Iterator[str]:
         yield f"{fall}gain at step {label.cross}; no detector saw it."
     else:
         lead = label.cross - alarm.step
-        when = f"{_steps(abs(lead))} {'after' if lead > 0 else 'before'} this alarm"
-        when = when if lead else "the step of this alarm"
+        away = f"{_steps(abs(lead))} {'after' if lead > 0 else 'before'}"
+        when = f"{away} this alarm" if lead else "the step of this alarm"
         yield f"{fall}gain at step {label.cross}, {when}."
 
 

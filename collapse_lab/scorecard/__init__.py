@@ -17,7 +17,6 @@ from collapse_lab.scorecard.judged import (
     CALIBRATED_ROW,
     COLLAPSED,
     HEALTHY,
-    LATE,
     TIERS,
     JudgedRun,
     Rule,
@@ -31,6 +30,7 @@ from collapse_lab.scorecard.judged import (
 )
 from collapse_lab.scorecard.left_out import LATER, HeldOut, Split, held_out, left_out
 from collapse_lab.scorecard.ranks import RECORD_NUMBER, Ranked, rank
+from collapse_lab.scoring import LATE
 
 __all__ = [
     "ALARM",

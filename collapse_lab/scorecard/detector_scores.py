@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collapse_lab import scoring
-from collapse_lab.scorecard.judged import LATE, JudgedRun, Rule, counts, scored
-from collapse_lab.scoring import AtRandom, ScoredRun, Share, chance, usual_horizon
+from collapse_lab.scorecard.judged import JudgedRun, Rule, counts, scored
+from collapse_lab.scoring import LATE, AtRandom, ScoredRun, Share, chance, usual_horizon
 from collapse_lab.scoring.resampling import bootstrap, interval, jackknife
 
 PREVALENCES = (0.1, 0.3)

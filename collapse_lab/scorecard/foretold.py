@@ -11,7 +11,7 @@ import numpy as np
 from collapse_lab.scorecard.detector_scores import Interval, number
 from collapse_lab.scorecard.judged import JudgedRun, counts
 from collapse_lab.scorecard.ranks import times_drawn
-from collapse_lab.scoring.probabilities import Bin, Brier, brier, reliability
+from collapse_lab.scoring.probabilities import Brier, brier
 from collapse_lab.scoring.ranking import Course, rows
 from collapse_lab.scoring.resampling import interval
 
@@ -19,13 +19,13 @@ from collapse_lab.scoring.resampling import interval
 @dataclass(frozen=True, slots=True)
 class Foretold:
     """One detector's chances at one horizon, with bootstrap 95 % intervals over groups: of the
-    skill, and of each bin's observed share. `by_group` is over the runs of one group."""
+    skill, and of the observed share of each bin of `brier`. `by_group` is over the runs of one
+    group."""
 
     detector: str
     horizon: int
     brier: Brier
     skill_interval: Interval
-    bins: Sequence[Bin]
     bin_intervals: Sequence[Interval]
     by_group: Mapping[str, Brier]
 
@@ -47,7 +47,7 @@ class Foretold:
                     "observed": number(one.observed),
                     "observed_bootstrap": list(map(number, ends)),
                 }
-                for one, ends in zip(self.bins, self.bin_intervals, strict=True)
+                for one, ends in zip(self.brier.bins, self.bin_intervals, strict=True)
             ],
             "by_group": {group: _numbers(one) for group, one in self.by_group.items()},
         }
@@ -77,9 +77,8 @@ def foretell(runs: Sequence[JudgedRun]) -> list[Foretold]:
     found: list[Foretold] = []
     for detector, horizon in stated:
         some = rows([Course(run.chances[detector][horizon], run.onset) for run in counted], horizon)
-        bins = [reliability(some, times) for times in drawn]
-        observed = np.array([[one.observed for one in repetition] for repetition in bins])
-        skills = np.array([brier(some, times).skill for times in drawn])
+        again = [brier(some, times) for times in drawn]
+        observed = np.array([[part.observed for part in one.bins] for one in again])
         by_group = {
             group: brier(some, (groups == group).astype(np.int64))
             for group in sorted({run.group for run in counted})
@@ -89,8 +88,7 @@ def foretell(runs: Sequence[JudgedRun]) -> list[Foretold]:
                 detector,
                 horizon,
                 brier(some),
-                interval(skills),
-                reliability(some),
+                interval(np.array([one.skill for one in again])),
                 [interval(column) for column in observed.T],
                 by_group,
             )

@@ -67,9 +67,9 @@ def _reliability(found: Sequence[Foretold]) -> str:
     lines: list[list[str]] = []
     for detector in dict.fromkeys(one.detector for one in found):
         of = [one for one in found if one.detector == detector]
-        for place, part in enumerate(of[0].bins):
+        for place, part in enumerate(of[0].brier.bins):
             between = f"{100 * part.low:.0f} to {percent(part.high)}"
-            cells = [_came(one.bins[place], one.bin_intervals[place]) for one in of]
+            cells = [_came(one.brier.bins[place], one.bin_intervals[place]) for one in of]
             lines.append([detector, between, *cells])
     return table_of(header, lines)
 

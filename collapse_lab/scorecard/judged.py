@@ -24,7 +24,7 @@ from collapse_lab.detectors.limits import Limits
 from collapse_lab.detectors.panel import Panel
 from collapse_lab.detectors.reward_drop import RewardDrop
 from collapse_lab.records import Severity
-from collapse_lab.scoring import ScoredRun, chance
+from collapse_lab.scoring import LATE, ScoredRun, chance
 
 COLLAPSED = ("collapse", "slow_decay", "hard_fail")
 HEALTHY = ("healthy", "healthy_with_dip")
@@ -39,7 +39,6 @@ REWARD_ASIDE = "reward aside"
 ALARM = "alarm or above"
 CALIBRATED_ROW = ", calibrated"
 """A row that ends so has calibrated limits."""
-LATE = 10
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collapse_lab.scorecard.detector_scores import Interval, number
-from collapse_lab.scorecard.judged import LATE, JudgedRun, counts
+from collapse_lab.scorecard.judged import JudgedRun, counts
+from collapse_lab.scoring import LATE
 from collapse_lab.scoring.ranking import HORIZONS, Course, Ranking, rows
 from collapse_lab.scoring.resampling import interval, resampled
 

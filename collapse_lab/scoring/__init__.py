@@ -31,13 +31,14 @@ from collapse_lab.scoring.measures import (
 from collapse_lab.scoring.nab import nab_score
 from collapse_lab.scoring.overlap import range_precision, range_recall
 from collapse_lab.scoring.poisson import AtRandom, at_random, premature_at_random
-from collapse_lab.scoring.ranges import anomaly, scored_records
+from collapse_lab.scoring.ranges import LATE, anomaly, scored_records
 from collapse_lab.scoring.runs import Horizon, ScoredRun, point_of, unlimited, usual_horizon
 from collapse_lab.scoring.shares import Share, clopper_pearson, upper_bound, wilson
 from collapse_lab.scoring.volume import vus_pr
 
 __all__ = [
     "COST_RATIOS",
+    "LATE",
     "LEADS",
     "REFRACTORY",
     "AtRandom",

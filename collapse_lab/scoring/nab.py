@@ -42,7 +42,8 @@ def nab_score(runs: Sequence[ScoredRun]) -> float:
 def raw(run: ScoredRun) -> float:
     """What the alarms in one run earn, less what they cost."""
     window = anomaly(run) or range(0)
-    alarms = [alarm for alarm in run.alarms if alarm < scored_records(run)]
+    end = scored_records(run)
+    alarms = [alarm for alarm in run.alarms if alarm < end]
     hits = [alarm for alarm in alarms if alarm in window]
     cost = FALSE_ALARM * (len(alarms) - len(hits))
     if not window:

@@ -44,16 +44,28 @@ class Bin:
 @dataclass(frozen=True, slots=True)
 class Brier:
     """`blind` is the score of whoever states `observed`, the share of cases, at every record.
-    `stated` is the mean of what was, `known` the share of the records at which anything was. NaN
-    of no records."""
+    `stated` is the mean of what was, `known` the share of the records at which anything was, `bins`
+    the reliability table. NaN of no records."""
 
     score: float
     blind: float
     stated: float
     observed: float
     known: float
-    unreliability: float
-    resolution: float
+    bins: Sequence[Bin]
+
+    @property
+    def unreliability(self) -> float:
+        """What is wrong about the numbers."""
+        return sum(one.share * (one.stated - one.observed) ** 2 for one in self._filled())
+
+    @property
+    def resolution(self) -> float:
+        """What they tell apart."""
+        return sum(one.share * (one.observed - self.observed) ** 2 for one in self._filled())
+
+    def _filled(self) -> list[Bin]:
+        return [one for one in self.bins if one.share != 0]
 
     @property
     def skill(self) -> float:
@@ -68,19 +80,18 @@ def brier(
     """The score of `rows`, whose scores are chances, each run counting so many `times`."""
     chance, weight, every = _known(rows, times)
     total = float(weight.sum())
+    bins = reliability(rows, times, edges)
     if not total:
-        return Brier(*[math.nan] * 7)
+        return Brier(math.nan, math.nan, math.nan, math.nan, math.nan, bins)
     case = rows.case.astype(float)
     observed = float(weight @ case) / total
-    bins = [one for one in reliability(rows, times, edges) if one.share > 0]
     return Brier(
         score=float(weight @ (chance - case) ** 2) / total,
         blind=observed * (1 - observed),
         stated=float(weight @ chance) / total,
         observed=observed,
         known=total / every,
-        unreliability=sum(one.share * (one.stated - one.observed) ** 2 for one in bins),
-        resolution=sum(one.share * (one.observed - observed) ** 2 for one in bins),
+        bins=bins,
     )
 
 

@@ -48,9 +48,9 @@ def test_groups_are_scored_apart_and_one_without_a_collapse_has_no_skill() -> No
 
 def test_the_bins_say_how_often_it_came_with_intervals_over_groups() -> None:
     seer, blind = foretell(corpus())
-    assert [one.observed for one in seer.bins if one.share] == [0, 1]
-    quarter = next(place for place, one in enumerate(blind.bins) if one.share)
-    assert blind.bins[quarter].observed == pytest.approx(0.25)
+    assert [one.observed for one in seer.brier.bins if one.share] == [0, 1]
+    quarter = next(place for place, one in enumerate(blind.brier.bins) if one.share)
+    assert blind.brier.bins[quarter].observed == pytest.approx(0.25)
     low, high = blind.bin_intervals[quarter]
     assert low == 0 and high > 0.25  # draws without group a have no collapse
 
