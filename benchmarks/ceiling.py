@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collapse_lab.corpus import CorpusRun, read_corpus
+from collapse_lab.detectors.frontend import MIN_POINTS_ALONE
 from collapse_lab.detectors.scale import to_scale
 from collapse_lab.scorecard.judged import COLLAPSED, HEALTHY
 from collapse_lab.scoring import LATE, Share, point_of, usual_horizon
@@ -31,8 +32,6 @@ from collapse_lab.signals import SIGNALS
 
 ALPHA = 0.05
 SMOOTHED = 5
-WARM_UP = 16
-"""Records before anything is judged, as in the front end."""
 DEALS = 40
 SHOWN = 10
 CLOCKS = ("optim/lr",)
@@ -62,13 +61,13 @@ class Run:
     @classmethod
     def of(cls, run: CorpusRun) -> Run:
         steps = [record.step for record in run.records]
-        collapsed = run.label.kind in COLLAPSED and run.label.onset is not None
+        onset = run.label.onset if run.label.kind in COLLAPSED else None
         names = {name for record in run.records for name in record.values if _judged(name)}
         levels = {
             name: _level([to_scale(SIGNALS[name], r.values.get(name, np.nan)) for r in run.records])
             for name in names
         }
-        return cls(point_of(steps, run.label.onset or 0) if collapsed else None, levels)
+        return cls(None if onset is None else point_of(steps, onset), levels)
 
     def score(self, candidate: Candidate) -> Array:
         """-inf where the signal says nothing."""
@@ -131,13 +130,14 @@ def _judged(name: str) -> bool:
 
 
 def _level(values: Sequence[float]) -> Array:
-    """Trailing median of five, where most of them are known."""
+    """Trailing median of five, where most of them are known, from the record on from which the
+    front end judges."""
     padded = np.concatenate([np.full(SMOOTHED - 1, np.nan), values])
     windows = np.lib.stride_tricks.sliding_window_view(padded, SMOOTHED)
     level = np.full(len(values), np.nan)
     known = np.isfinite(windows).sum(axis=1) > SMOOTHED // 2
     level[known] = np.nanmedian(windows[known], axis=1)
-    level[:WARM_UP] = np.nan
+    level[:MIN_POINTS_ALONE] = np.nan
     return level
 
 
