@@ -24,6 +24,7 @@ from collapse_lab.scoring import point_of
 HEALTHY = ("HEALTHY", "FLAT")
 """Verdicts that count as healthy. FLAT (no gain above noise) is a run that did not collapse."""
 REWARDS = ("reward/mean", "reward/success_rate", "reward/penalised_mean")
+LABELS = ("collapse_lab/labels.py", "collapse_lab/knee.py", "collapse_lab/noise.py")
 READERS = ("collapse_lab/readers", "collapse_lab/signals.py", "collapse_lab/tail.py")
 
 
@@ -91,7 +92,7 @@ def _load(job: tuple[Path, dict[str, object]]) -> LabelledLog:
             problem = "the label counted other rewards than we read"
         else:
             collapse = points[entry["coll"]]
-    label = cached(("label", version("collapse_lab/labels.py"), *key), lambda: label_run(records))
+    label = cached(("label", version(*LABELS), *key), lambda: label_run(records))
     onset = None
     if collapse is not None and label.onset is not None:
         onset = point_of([record.step for record in records], label.onset)

@@ -25,7 +25,10 @@ OURS = {
 }
 REWARD_ASIDE = "reward aside"
 """Rows that end so leave out the detector that waits for the reward to fall."""
-DETECTORS = version("collapse_lab/detectors", "collapse_lab/signals.py", "collapse_lab/records.py")
+DETECTORS = version(
+    *("collapse_lab/detectors", "collapse_lab/knee.py", "collapse_lab/noise.py"),
+    *("collapse_lab/signals.py", "collapse_lab/records.py"),
+)
 PEERS = version("benchmarks/peers.py", "benchmarks/peer_worker.py")
 RULES = version("benchmarks/simple_rules.py", "collapse_lab/signals.py")
 

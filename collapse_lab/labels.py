@@ -16,6 +16,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from collapse_lab.knee import knee
 from collapse_lab.noise import step_noise
 from collapse_lab.records import Record
 
@@ -153,16 +154,7 @@ def _when(
     near = np.flatnonzero(smooth[:t] >= peak[t] - (1 - NEAR_PEAK) * span)
     start = int(near[-1]) if len(near) else 0
     start = max(0, start - SMOOTHING_LEAST)  # the trailing median lags the raw reward
-    piece = reward[start : t + 1]
-    best, onset = math.inf, start
-    for knot in range(len(piece) - 1):
-        flat, line = piece[: knot + 1], piece[knot:]
-        level = float(flat.mean())
-        x = np.arange(len(line))
-        slope = float((x * (line - level)).sum() / (x**2).sum())
-        error = float(((flat - level) ** 2).sum() + ((line - level - slope * x) ** 2)[1:].sum())
-        if slope < 0 and error < best:
-            best, onset = error, start + knot
+    onset = start + knee(reward[start : t + 1]).at
     return int(steps[onset]), int(steps[t])
 
 
