@@ -1,6 +1,6 @@
 """Runs of TRL's GRPOTrainer that hold and that collapse: what `data/trl` is made of.
 
-    python -m benchmarks.trl_runs run --root runs/trl [--only SETTING ...]
+    python -m benchmarks.trl_runs run --root runs/trl [--only SETTING ...] [--minutes M]
     python -m benchmarks.trl_runs keep --root runs/trl --out data/trl
     python -m benchmarks.trl_runs table --root data/trl
 
@@ -8,13 +8,14 @@ TRL trains the small policies of `trl_tasks` under the settings of `trl_settings
 one run after the other in one process on one thread, and `CollapseCallback` records what it logs. A
 run is a folder, `root/SETTING-SEED`; finished ones are skipped, so the sweep can be stopped and
 begun again at any time. A record is one batch of rollouts; its step counts TRL's updates, several a
-batch.
+batch. The settings of `trl_chat_settings` want a GPU, and are made only where `--only` names them.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import shutil
 import sys
@@ -23,10 +24,10 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from random import Random
 from typing import TYPE_CHECKING, Any
 
 import benchmarks.arena_keep as arena_keep
+from benchmarks.trl_chat_settings import CHAT, CHATS
 from benchmarks.trl_later import LATER
 from benchmarks.trl_settings import SETTINGS, Setting
 from collapse_lab.labels import Label, label_run
@@ -43,7 +44,7 @@ POLICIES, CHECKPOINTS = "policies", "checkpoints"
 ACCURACY = "rewards/accuracy_reward/mean"
 
 
-def run_all(settings: Sequence[Setting], root: Path) -> None:
+def run_all(settings: Sequence[Setting], root: Path, minutes: float = math.inf) -> None:
     """All runs that are not there yet, one seed of every setting first."""
     jobs = [
         (setting, seed)
@@ -56,7 +57,7 @@ def run_all(settings: Sequence[Setting], root: Path) -> None:
     for setting, seed in jobs:
         began = time.perf_counter()
         try:
-            label = run_one(setting, seed, root)
+            label = run_one(setting, seed, root, minutes)
         except Exception as error:  # told, and the sweep goes on
             print(f"{name_of(setting, seed)}: {error!r}", flush=True)
             continue
@@ -68,8 +69,8 @@ def name_of(setting: Setting, seed: int) -> str:
     return f"{setting.name}-{seed}"
 
 
-def run_one(setting: Setting, seed: int, root: Path) -> Label:
-    """Trains one run into `root`; a folder that was left unfinished is begun anew."""
+def run_one(setting: Setting, seed: int, root: Path, minutes: float = math.inf) -> Label:
+    """Trains one run into `root`, at most so long; a folder left unfinished is begun anew."""
     import collapse_lab
 
     name = name_of(setting, seed)
@@ -86,9 +87,9 @@ def run_one(setting: Setting, seed: int, root: Path) -> Label:
         framework="trl",
     )
     with run:
-        train(setting, seed, root, arguments, collapse_lab.CollapseCallback(run))
+        train(setting, seed, root, arguments, collapse_lab.CollapseCallback(run), minutes)
     shutil.rmtree(checkpoints, ignore_errors=True)
-    label = label_of(setting, from_frame(RunReader(folder).frame()))
+    label = label_of(setting, RunReader(folder).new())
     meta = read_meta(folder) | {"setting": setting.name, "failure": setting.failure}
     if setting.hidden:
         meta["label"] = {"class": label.kind, "onset": label.onset, "cross": label.cross}
@@ -144,10 +145,22 @@ def arguments_of(setting: Setting, seed: int) -> dict[str, Any]:
 
 
 def train(
-    setting: Setting, seed: int, root: Path, arguments: dict[str, Any], callback: Any
+    setting: Setting,
+    seed: int,
+    root: Path,
+    arguments: dict[str, Any],
+    callback: Any,
+    minutes: float,
 ) -> None:
     """Trains to the end; where the setting says so, in two goes with a checkpoint between them."""
     from transformers import TrainerCallback
+
+    ends = time.monotonic() + 60 * minutes
+
+    class Curfew(TrainerCallback):
+        def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+            if time.monotonic() > ends:
+                control.should_training_stop = True
 
     class Interruption(TrainerCallback):
         def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
@@ -155,7 +168,7 @@ def train(
                 control.should_save = control.should_training_stop = True
 
     def trainer(*more: TrainerCallback) -> GRPOTrainer:
-        return trainer_of(setting, seed, root, arguments, [callback, *more])
+        return trainer_of(setting, seed, root, arguments, [callback, Curfew(), *more])
 
     if setting.resume_at:
         trainer(Interruption()).train()
@@ -170,21 +183,17 @@ def trainer_of(
     from trl.trainer.grpo_config import GRPOConfig
     from trl.trainer.grpo_trainer import GRPOTrainer
 
-    from benchmarks.trl_tasks import PUZZLES, cloned_policy, rewards_of, tokenizer
+    from benchmarks import trl_chat, trl_tasks
 
-    puzzle = PUZZLES[setting.task]
-    prompts = puzzle.prompts(setting.records * setting.rows // GROUP, Random(seed))
-    rewards: list[Any] = [
-        reward
-        for reward, weight in zip(rewards_of(puzzle), setting.pay, strict=True)
-        if weight is not None
-    ]
+    subject = trl_chat if setting.task == CHAT else trl_tasks
+    prompts = setting.records * setting.rows // GROUP
+    policy, rewards, columns, tokenizer = subject.parts(setting, prompts, seed, root / POLICIES)
     trainer = GRPOTrainer(
-        cloned_policy(puzzle, setting.success, root / POLICIES),
+        policy,
         rewards,
         GRPOConfig(str(root / CHECKPOINTS / name_of(setting, seed)), **arguments),
-        Dataset.from_dict({"prompt": prompts}),
-        processing_class=tokenizer(),
+        Dataset.from_dict(columns),
+        processing_class=tokenizer,
         callbacks=callbacks,
     )
     trainer.remove_callback(PrinterCallback)
@@ -198,7 +207,7 @@ def keep(root: Path, out: Path) -> None:
 
 def table(root: Path) -> str:
     """What the settings were meant to end in, and what they ended in."""
-    by_name = {setting.name: setting for setting in SETTINGS + LATER}
+    by_name = {setting.name: setting for setting in SETTINGS + LATER + CHATS}
     lines: list[tuple[str, ...]] = []
     for folder in find_runs(root):
         meta = read_meta(folder)
@@ -217,6 +226,7 @@ def main(arguments: Sequence[str] = tuple(sys.argv[1:])) -> None:
     parser.add_argument("--root", type=Path, default=Path("runs/trl"))
     parser.add_argument("--out", type=Path, default=Path("data/trl"))
     parser.add_argument("--only", nargs="*", default=[], metavar="SETTING")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="the longest a run takes")
     given = parser.parse_args(arguments)
     if given.action == "keep":
         keep(given.root, given.out)
@@ -231,7 +241,10 @@ def main(arguments: Sequence[str] = tuple(sys.argv[1:])) -> None:
         torch.set_num_threads(1)
         transformers.logging.set_verbosity_error()
         transformers.utils.logging.disable_progress_bar()
-        run_all([s for s in SETTINGS + LATER if s.name in (given.only or [s.name])], given.root)
+        settings = SETTINGS + LATER
+        if given.only:
+            settings = [s for s in settings + CHATS if s.name in given.only]
+        run_all(settings, given.root, given.minutes)
 
 
 if __name__ == "__main__":

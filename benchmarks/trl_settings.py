@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+Reward = Callable[..., list[float]]
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,10 @@ class Setting:
     resume_at: int = 0
     keeps_optimiser: bool = True
     arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def paid(self, rewards: Sequence[Reward]) -> list[Reward]:
+        """Those of the four reward functions that this setting weighs."""
+        return [r for r, weight in zip(rewards, self.pay, strict=True) if weight is not None]
 
 
 def entropy_at(target: float, delta: float = 0.002) -> dict[str, Any]:

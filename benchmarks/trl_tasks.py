@@ -26,6 +26,8 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import WhitespaceSplit
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from benchmarks.trl_settings import Setting
+
 PAD, END, ASK, OPEN, CLOSE = "<pad>", "<end>", "?", "[", "]"
 DIGITS = tuple("0123456789")
 THOUGHTS = ("hm", "so", "then", "now")
@@ -73,6 +75,16 @@ PUZZLES = {
         Puzzle("reverse", lambda digits: list(reversed(digits))),
     )
 }
+
+
+def parts(
+    setting: Setting, prompts: int, seed: int, folder: Path
+) -> tuple[Any, list[Any], dict[str, list[Any]], Any]:
+    """What a trainer is made of: policy, reward functions, columns of the data set, tokenizer."""
+    puzzle = PUZZLES[setting.task]
+    policy = cloned_policy(puzzle, setting.success, folder)
+    columns = {"prompt": puzzle.prompts(prompts, Random(seed))}
+    return policy, setting.paid(rewards_of(puzzle)), columns, tokenizer()
 
 
 def answer_in(completion: str, digits: int) -> list[str] | None:
