@@ -34,11 +34,6 @@ class CusumWatch:
         if step.excused or self.score < (1.0 if self.limit is None else self.limit):
             return None
         self._speaking = True
-        since = min(part.since for part in evidence)
         return Finding(
-            "watch",
-            "off its healthy course",
-            since,
-            step.excursions.interval(evidence),
-            evidence,
+            "watch", "off its healthy course", *step.excursions.onset(evidence), evidence
         )

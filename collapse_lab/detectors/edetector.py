@@ -129,8 +129,7 @@ class EDetector:
             "watch" if strained else "alarm",
             f"{len({part.family for part in evidence})} families of signals deviate together "
             f"(e-value {self.evidence:.3g} against {limit:.3g})",
-            min((part.since for part in evidence), default=step.record.step),
-            step.excursions.interval(evidence),
+            *step.excursions.joint_onset(evidence),
             evidence,
             tuple(notes),
         )

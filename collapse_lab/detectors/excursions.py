@@ -98,18 +98,37 @@ class Excursions:
                 parts.append(self._part(now, direction, row))
         return tuple(parts)
 
-    def interval(self, evidence: tuple[Evidence, ...]) -> tuple[int, int]:
-        """Bounds of the onset: over the strongest of the given signals, the earliest plausible
-        begin and the first clear residual."""
+    def onset(self, evidence: tuple[Evidence, ...]) -> tuple[int, tuple[int, int]]:
+        """When the strongest of these signals began to leave their courses, and its bounds: the
+        earliest plausible begin of any of them, and the step by which all had clearly left."""
         assert self._now is not None
-        bounds: list[tuple[float, float]] = []
-        for part in evidence[:STRONGEST]:
-            row = self._now.names.index(part.signal)
-            direction = UP if part.direction == "up" else DOWN
-            bounds.append((self.earliest[direction, row], self.latest[direction, row]))
-        low = min((low for low, _ in bounds), default=self._now.step)
-        high = min((high for _, high in bounds if math.isfinite(high)), default=self._now.step)
-        return int(min(low, high)), int(high)
+        strongest = evidence[:STRONGEST]
+        since = min((part.since for part in strongest), default=self._now.step)
+        low = min((self._bounds(part)[0] for part in strongest), default=since)
+        high = max((self._bounds(part)[1] for part in strongest), default=since)
+        return since, (low, high)
+
+    def joint_onset(self, evidence: tuple[Evidence, ...]) -> tuple[int, tuple[int, int]]:
+        """Since when two families of these signals are off their courses, and its bounds: the first
+        one's begin, and the step by which the second one had clearly left."""
+        begun: dict[str, Evidence] = {}
+        for part in sorted(evidence, key=lambda part: part.since):
+            begun.setdefault(part.family, part)
+        if len(begun) < 2:
+            return self.onset(evidence)
+        first, second = list(begun.values())[:2]
+        return second.since, (first.since, self._bounds(second)[1])
+
+    def _bounds(self, part: Evidence) -> tuple[int, int]:
+        """Earliest plausible begin and first clear residual; now, while there is none."""
+        assert self._now is not None
+        row = self._now.names.index(part.signal)
+        direction = UP if part.direction == "up" else DOWN
+        clear = self.latest[direction, row]
+        return (
+            int(self.earliest[direction, row]),
+            int(clear) if math.isfinite(clear) else self._now.step,
+        )
 
     def _part(self, now: Residuals, direction: int, row: int) -> Evidence:
         name = now.names[row]

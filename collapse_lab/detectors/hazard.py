@@ -143,8 +143,7 @@ class Hazard:
             "alarm",
             f"{len({part.family for part in evidence})} families of signals look as they do before "
             f"a collapse (odds {self.score:.2g} times the limit)",
-            min(part.since for part in evidence),
-            step.excursions.interval(evidence),
+            *step.excursions.joint_onset(evidence),
             evidence,
             notes,
         )

@@ -207,6 +207,7 @@ class Panel:
         if not self._rewarded:
             not_monitored += ("reward (not logged)",)
         moved = (*found.evidence, *self._excursions.evidence(most=MOST_MOVED))
+        before = min((found.since, *(part.since for part in found.evidence)))
         measured = not isinstance(detector, Stuck)  # else nothing has gone wrong but the measuring
         return Alarm(
             step=record.step,
@@ -219,7 +220,7 @@ class Panel:
             last_healthy_step=healthy[-1] if healthy else None,
             not_monitored=not_monitored,
             notes=notes,
-            suspicions=likely(moved, self._history, low) if measured else (),
+            suspicions=likely(moved, self._history, before) if measured else (),
         )
 
 

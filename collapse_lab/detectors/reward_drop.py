@@ -8,6 +8,10 @@ signals that is off its course too, of which three count, and ten where rewards 
 so nobody knows what a policy earns that has learned nothing. Step noise is taken from successive
 differences, and never as less than an eighth of the gain: a single bad batch of few rollouts is not
 a collapse.
+
+The fall is dated by the reward alone: by the knee of the best broken stick from the best window
+that is still remembered to now, as `labels.py` dates it in hindsight. Other signals may have been
+off their course for long and for no harm, so they are evidence and date nothing.
 """
 
 from __future__ import annotations
@@ -18,9 +22,11 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from collapse_lab.detectors.base import Finding, Step
 from collapse_lab.detectors.excursions import FAR_BEYOND
+from collapse_lab.knee import Knee, knee
 from collapse_lab.noise import step_noise
 from collapse_lab.records import Evidence
 from collapse_lab.signals import SIGNALS
@@ -126,6 +132,10 @@ class RewardDrop:
         self._sums = deque([self._sums[-1]], maxlen=self._sums.maxlen)
         self._steps.clear()
 
+    def _reference(self, window: int) -> int:
+        """Records before the last `window` that they are held against."""
+        return min(max(5, 2 * window), len(self._steps) - window)
+
     def _deepest(self) -> Drop | None:
         """The most significant loss over the ladder of windows, None when none lost enough."""
         sums, count = self._sums, len(self._steps)
@@ -134,7 +144,7 @@ class RewardDrop:
         noise = step_noise(np.fromiter(self._changes, float))
         floor, deepest = self._floor(), None
         for window in WINDOWS:
-            reference = min(max(5, 2 * window), count - window)
+            reference = self._reference(window)
             if reference < min(LEAST_REFERENCE, window) or count - window < LEAST_REFERENCE:
                 break
             before = sums[-1 - window]
@@ -152,31 +162,38 @@ class RewardDrop:
         return deepest
 
     def _find(self, drop: Drop, others: tuple[Evidence, ...]) -> Finding:
-        steps = list(self._steps)
-        begin = steps[-min(drop.window, len(steps))]
-        earliest = steps[-min(drop.window * 2, len(steps))]
-        spread = drop.best - drop.now
+        rewards = np.diff(np.array(self._sums))
+        began = _begin(rewards, drop.window, self._reference(drop.window))
+        since, low, high = (self._steps[i] for i in (began.at, began.low, began.high))
+        band = (drop.best - drop.now) / drop.deviations * FAR_BEYOND
+        fallen = rewards[began.at :]
         reward = Evidence(
             signal=self._signal,
             family=SIGNALS[self._signal].family,
-            since=begin,
+            since=since,
             observed=drop.now,
             expected=drop.best,
-            low=drop.best - spread / drop.deviations * FAR_BEYOND,
-            high=drop.best + spread / drop.deviations * FAR_BEYOND,
+            low=drop.best - band,
+            high=drop.best + band,
             direction="down",
             score=round(drop.deviations, 2),
-            bad_steps=drop.window,
-            steps=drop.window,
+            bad_steps=int((fallen < drop.best - band).sum()),
+            steps=len(fallen),
         )
-        evidence = (reward, *others)
-        since = min(part.since for part in evidence)
         return Finding(
             "alarm",
             f"the reward has lost {drop.lost:.0%} of what it had gained ({drop.now:.3g} over the "
             f"last {drop.window} records, {drop.best:.3g} at its best)",
             since,
-            (min(earliest, since), begin),
-            evidence,
+            (low, high),
+            (reward, *others),
             ("a drop of the reward is the collapse itself, not its forerunner",),
         )
+
+
+def _begin(rewards: NDArray[np.float64], window: int, reference: int) -> Knee:
+    """The knee from the best `reference` records before the last `window` to now, as indices."""
+    means = np.convolve(rewards[:-window], np.ones(reference) / reference, "valid")
+    start = int(np.argmax(means))
+    found = knee(rewards[start:])
+    return Knee(start + found.at, start + found.low, start + found.high)

@@ -105,3 +105,23 @@ def test_missing_and_non_finite_rewards_are_stepped_over() -> None:
 
 def test_the_success_rate_serves_where_there_is_no_reward() -> None:
     assert len(alarms(noisy([0.8] * 60 + [0.0] * 20, 0.08), "reward/success_rate")) == 1
+
+
+def test_the_fall_is_dated_by_its_knee_however_long_before_something_else_has_drifted() -> None:
+    """The reward is 0.85 and 0.75 in turn until step 99 and loses 0.02 a step from there; the
+    entropy loses a tenth a step from step 30 on, which is no fault and evidence all the same."""
+    rewards = [0.8 - 0.02 * max(0, step - 99) + 0.05 * (-1) ** step for step in range(140)]
+    panel, found = Panel(), list[Alarm]()
+    for step, reward in enumerate(rewards):
+        entropy = math.exp(-0.1 * max(0, step - 30)) * (1 + step % 3 / 50)
+        record = Record(step, values={"reward/mean": reward, "policy/entropy": entropy})
+        found += [one for one in panel.update(record) if one.detector == "reward-drop"]
+    (alarm,) = found
+    low, high = alarm.since_interval
+    assert 97 <= low <= alarm.since <= high <= 103
+    assert alarm.last_healthy_step == low - 1
+    reward, entropy = alarm.evidence
+    assert reward.since == alarm.since and entropy.since < 40
+    fallen = rewards[alarm.since : alarm.step + 1]
+    assert reward.steps == len(fallen)
+    assert reward.bad_steps == sum(one < reward.low for one in fallen)
