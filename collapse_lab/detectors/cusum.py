@@ -1,17 +1,21 @@
 """Watch tier: a signal has been off its healthy course for a while. No formal guarantee.
 
 The CUSUM of one signal crosses a limit, or two families of evidence cross a lower one together.
+A policy that grows sure while its reward is at its best is no evidence: see `learning`.
 The limits are reference values: docs/detection.md states how many healthy real logs they flag.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from collapse_lab.detectors.base import Finding, Step
+from collapse_lab.detectors.learning import SURER, Learning
 
 LIMIT_ONE, LIMIT_TWO = 15.0, 6.0
+MOST = 6
+"""Signals that a watch names."""
 
 
 @dataclass(slots=True)
@@ -22,14 +26,17 @@ class CusumWatch:
     limit: float | None = None
     score: float = 0.0
     _speaking: bool = False
+    _learning: Learning = field(default_factory=Learning)
 
     def update(self, step: Step) -> Finding | None:
-        evidence = step.excursions.evidence(least=LIMIT_TWO / 2)
+        self._learning.update(step.record.values)
+        excursions = step.excursions.evidence(least=LIMIT_TWO / 2, most=MOST + len(SURER))
+        evidence = self._learning.faults(excursions)[:MOST]
         strongest = evidence[0].score if evidence else 0.0
         second = max((p.score for p in evidence if p.family != evidence[0].family), default=0.0)
         self.score = 0.0 if step.excused else max(strongest / LIMIT_ONE, second / LIMIT_TWO)
         if self._speaking:
-            self._speaking = strongest >= LIMIT_TWO / 2
+            self._speaking = bool(excursions)
             return None
         if step.excused or self.score < (1.0 if self.limit is None else self.limit):
             return None

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -49,6 +50,17 @@ CORROBORATION, MOST_FAMILIES = 1.5, 3
 """Standard errors that one more family off its course is worth, and how many of them count."""
 NOISE_MEMORY = 256
 LEAST_NOISE = 0.125
+
+
+def followed(values: Mapping[str, float], signal: str) -> str:
+    """The reward to follow from a record on, where `signal` was followed until then, "" if none.
+
+    >>> followed({"reward/mean": 1.0}, ""), followed({"reward/mean": 1.0}, "reward/success_rate")
+    ('reward/mean', 'reward/success_rate')
+    """
+    preferred = next((name for name in REWARDS if name in values), signal)
+    better = not signal or REWARDS.index(preferred) < REWARDS.index(signal)
+    return preferred if better else signal
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +119,10 @@ class RewardDrop:
         return self._find(drop, evidence)
 
     def _read(self, step: Step) -> float | None:
-        preferred = next((n for n in REWARDS if n in step.record.values), self._signal)
-        if not self._signal or REWARDS.index(preferred) < REWARDS.index(self._signal):
+        signal = followed(step.record.values, self._signal)
+        if signal != self._signal:
             self.__init__(self.limit)
-            self._signal = preferred
+            self._signal = signal
         reward = step.record.values.get(self._signal, math.nan)
         return reward if math.isfinite(reward) else None
 
