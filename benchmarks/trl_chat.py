@@ -123,7 +123,7 @@ def parts(
         "gguf_file": file.name,
     }
     packed = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32)
-    del packed.config.quantization_config  # nobody trains a model that says it is quantised
+    delattr(packed.config, "quantization_config")  # a Trainer refuses what says it is quantised
     model = AutoModelForCausalLM.from_config(packed.config, dtype=torch.float32)
     model.load_state_dict(packed.state_dict())
     tokenizer = AutoTokenizer.from_pretrained(**where)

@@ -7,7 +7,7 @@ from typing import Any
 from benchmarks.trl_settings import Setting, entropy_at
 
 CHAT = "chat"
-RECORDS, ROWS = 200, 512
+RECORDS, ROWS = 200, 256
 UPDATES = 4
 """Of the weights, from a batch of rollouts."""
 ROWS_A_PASS = 32

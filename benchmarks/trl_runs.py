@@ -26,7 +26,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import benchmarks.arena_keep as arena_keep
 from benchmarks.trl_chat_settings import CHAT, CHATS
 from benchmarks.trl_later import LATER
 from benchmarks.trl_settings import SETTINGS, Setting
@@ -202,6 +201,8 @@ def trainer_of(
 
 def keep(root: Path, out: Path) -> None:
     """Finished runs in little room, as the arena's are kept."""
+    from benchmarks import arena_keep
+
     arena_keep.main(["--root", str(root), "--out", str(out)])
 
 
