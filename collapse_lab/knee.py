@@ -46,3 +46,16 @@ def knee(values: NDArray[np.float64]) -> Knee:
     at = int(np.argmin(errors))
     plausible = np.flatnonzero(errors <= errors[at] * math.exp(PLAUSIBLE / size))
     return Knee(at, int(plausible[0]), int(plausible[-1]))
+
+
+def fall(values: NDArray[np.float64], window: int, reference: int) -> Knee:
+    """The knee between the best mean of `reference` values, those of the last `window` aside, and
+    now: what came before the best is no part of the fall.
+
+    >>> fall(np.array([0.0, 1.0, 2.0, 2.0, 2.0, 1.5, 1.0]), window=2, reference=2)
+    Knee(at=4, low=4, high=4)
+    """
+    means = np.convolve(values[:-window], np.ones(reference) / reference, "valid")
+    start = int(np.argmax(means))
+    found = knee(values[start:])
+    return Knee(start + found.at, start + found.low, start + found.high)

@@ -23,11 +23,10 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from collapse_lab.detectors.base import Finding, Step
 from collapse_lab.detectors.excursions import FAR_BEYOND
-from collapse_lab.knee import Knee, knee
+from collapse_lab.knee import fall
 from collapse_lab.noise import step_noise
 from collapse_lab.records import Evidence
 from collapse_lab.signals import SIGNALS
@@ -175,7 +174,7 @@ class RewardDrop:
 
     def _find(self, drop: Drop, others: tuple[Evidence, ...]) -> Finding:
         rewards = np.diff(np.array(self._sums))
-        began = _begin(rewards, drop.window, self._reference(drop.window))
+        began = fall(rewards, drop.window, self._reference(drop.window))
         since, low, high = (self._steps[i] for i in (began.at, began.low, began.high))
         band = (drop.best - drop.now) / drop.deviations * FAR_BEYOND
         fallen = rewards[began.at :]
@@ -201,11 +200,3 @@ class RewardDrop:
             (reward, *others),
             ("a drop of the reward is the collapse itself, not its forerunner",),
         )
-
-
-def _begin(rewards: NDArray[np.float64], window: int, reference: int) -> Knee:
-    """The knee from the best `reference` records before the last `window` to now, as indices."""
-    means = np.convolve(rewards[:-window], np.ones(reference) / reference, "valid")
-    start = int(np.argmax(means))
-    found = knee(rewards[start:])
-    return Knee(start + found.at, start + found.low, start + found.high)

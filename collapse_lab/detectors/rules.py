@@ -15,8 +15,11 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import ClassVar
 
+import numpy as np
+
 from collapse_lab.detectors.base import Finding, Step
 from collapse_lab.detectors.scale import JUDGED
+from collapse_lab.knee import fall
 from collapse_lab.records import Evidence, Severity
 from collapse_lab.signals import SIGNALS
 
@@ -123,6 +126,8 @@ class Explosion:
 
 DEAD_FOR = 10
 SPREADS = ("reward/group_std", "reward/std")
+FALL_MEMORY, FALL_REFERENCE = 432, 10
+"""Records in which the fall is looked for, and of the best mean that it fell from."""
 
 
 @dataclass(slots=True)
@@ -130,7 +135,8 @@ class DeadPolicy:
     """The reward sits at its lowest without any spread, after it had been clearly above.
 
     All groups are then zero-variance, the gradient is exactly zero and every other signal looks
-    calm: the silent death of detection.md and of many a real log.
+    calm: the silent death of detection.md and of many a real log. It began where the reward began
+    to fall, often long before.
     """
 
     name: ClassVar[str] = "dead-policy"
@@ -138,6 +144,7 @@ class DeadPolicy:
     _lowest: float = math.inf
     _since: int = 0
     _records: int = 0
+    _past: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=FALL_MEMORY))
 
     def update(self, step: Step) -> Finding | None:
         values = step.record.values
@@ -146,6 +153,7 @@ class DeadPolicy:
         starved = values.get("reward/zero_std_frac", math.nan) == 1.0 or spread == 0
         if not math.isfinite(reward):
             return None
+        self._past.append((step.record.step, reward))
         self._lowest = min(self._lowest, reward)
         self._best = max(self._best, reward)
         if not starved or reward > self._lowest or reward >= self._best:
@@ -159,7 +167,10 @@ class DeadPolicy:
         reason = (
             f"the policy is dead: reward {reward:.3g} without any spread for {DEAD_FOR} records"
         )
-        return _finding("critical", reason, self._since, part)
+        alive = np.array(self._past)[: 1 - DEAD_FOR]
+        began = fall(alive[:, 1], window=1, reference=min(FALL_REFERENCE, len(alive) - 1))
+        since, low, high = (self._past[i][0] for i in (began.at, began.low, began.high))
+        return Finding("critical", reason, since, (low, high), (part,))
 
 
 KHAT, ESS, ESS_WITH_KHAT = 0.7, 0.1, 0.5
