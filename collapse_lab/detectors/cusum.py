@@ -1,7 +1,7 @@
 """Watch tier: a signal has been off its healthy course for a while. No formal guarantee.
 
 The CUSUM of one signal crosses a limit, or two families of evidence cross a lower one together.
-A policy that grows sure while its reward is at its best is no evidence: see `learning`.
+Entropy that falls while the reward is at its best is no evidence: that is learning.
 The limits are reference values: docs/detection.md states how many healthy real logs they flag.
 """
 
@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from collapse_lab.detectors.base import Finding, Step
-from collapse_lab.detectors.learning import SURER, Learning
+from collapse_lab.detectors.learning import Learning
 
 LIMIT_ONE, LIMIT_TWO = 15.0, 6.0
 MOST = 6
-"""Signals that a watch names."""
+"""Signals that a watch names; one more may be what learning explains."""
 
 
 @dataclass(slots=True)
@@ -30,7 +30,7 @@ class CusumWatch:
 
     def update(self, step: Step) -> Finding | None:
         self._learning.update(step.record.values)
-        excursions = step.excursions.evidence(least=LIMIT_TWO / 2, most=MOST + len(SURER))
+        excursions = step.excursions.evidence(least=LIMIT_TWO / 2, most=MOST + 1)
         evidence = self._learning.faults(excursions)[:MOST]
         strongest = evidence[0].score if evidence else 0.0
         second = max((p.score for p in evidence if p.family != evidence[0].family), default=0.0)

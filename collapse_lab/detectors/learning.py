@@ -1,8 +1,8 @@
 """What a policy that learns shows, and is no fault while its reward is at its best: it grows sure.
 
-Its entropy falls and the answers of a group come to agree. The divergence from the reference grows
-too, but that is also how a reward is hacked, so that it is not excused. Nor is an entropy of nearly
-nothing, after which nothing more can be learned.
+Its entropy falls. Groups come to agree and the divergence from the reference grows, too, but so
+they do when a reward is hacked, and they are not excused. Nor is an entropy of nearly nothing,
+after which nothing more can be learned.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from collapse_lab.noise import step_noise
 from collapse_lab.records import Evidence
 
 ENTROPY = "policy/entropy"
-SURER = {ENTROPY: "down", "reward/zero_std_frac": "up", "reward/group_std": "down"}
 WINDOW = 8
 """Records whose mean reward is held against the best such mean."""
 NEAR, ERRORS = 0.05, 2.0
@@ -75,6 +74,6 @@ class Learning:
         return tuple(part for part in evidence if part not in sure)
 
     def _is_growing_sure(self, part: Evidence) -> bool:
-        if SURER.get(part.signal) != part.direction:
+        if part.signal != ENTROPY or part.direction != "down":
             return False
-        return part.signal != ENTROPY or part.observed > NEARLY_NOTHING * median(self._entropies)
+        return part.observed > NEARLY_NOTHING * median(self._entropies)

@@ -40,12 +40,10 @@ def test_entropy_that_falls_while_the_reward_is_at_its_best_is_not() -> None:
     assert watches(policy__entropy=ENTROPY, reward__mean=[0.6, 0.5] * (STEPS // 2)) == []
 
 
-def test_groups_that_come_to_agree_while_the_reward_is_at_its_best_are_not() -> None:
+def test_groups_that_come_to_agree_are_watched_at_the_best_reward_too() -> None:
     agree = [0.1 + 0.01 * (step % 3) + 0.015 * since for step, since in enumerate(SURER)]
-    spread = [0.4 - 0.01 * (step % 3) - 0.006 * since for step, since in enumerate(SURER)]
-    assert watches(reward__zero_std_frac=agree) and watches(reward__group_std=spread)
-    assert watches(reward__zero_std_frac=agree, reward__mean=RISING) == []
-    assert watches(reward__group_std=spread, reward__mean=RISING) == []
+    (alarm,) = watches(reward__zero_std_frac=agree, reward__mean=RISING)
+    assert alarm.signals == ("reward/zero_std_frac",)
 
 
 def test_entropy_that_falls_is_watched_as_soon_as_the_reward_leaves_its_best() -> None:
