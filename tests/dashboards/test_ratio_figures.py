@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from collapse_lab.dashboards.clipping import Clip
+from collapse_lab.configured.clipping import Clip
 from collapse_lab.dashboards.columns import Column, Floats
 from collapse_lab.dashboards.curves import Window
 from collapse_lab.dashboards.histories import Heat

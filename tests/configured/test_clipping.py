@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from collapse_lab.dashboards.clipping import Clip, clip_of
+from collapse_lab.configured.clipping import Clip, clip_of
 
 
 def chosen(text: str) -> Clip | None:
@@ -16,7 +16,7 @@ def chosen(text: str) -> Clip | None:
 def test_a_hard_clip_bounds_the_ratio_of_a_token_on_both_sides() -> None:
     clip = chosen("HardClip(low=0.2, high=0.28, dual=None)")
     assert clip is not None
-    assert (clip.level, clip.soft, clip.mask) == ("token", False, None)
+    assert (clip.level, clip.soft, clip.mask, clip.keeps) == ("token", False, None, False)
     assert (clip.low, clip.high) == pytest.approx((math.log(0.8), math.log(1.28)))
 
 
@@ -63,6 +63,49 @@ def test_frameworks_state_it_by_names_of_their_own(
     assert clip is not None
     assert (math.exp(clip.low), math.exp(clip.high)) == pytest.approx((low, high))
     assert clip.level == level
+
+
+TRL = {"num_generations": 8, "max_completion_length": 64}
+VERL = "actor_rollout_ref.actor."
+
+
+def test_trl_clips_at_its_default_where_the_arguments_leave_it_out() -> None:
+    clip = clip_of({"arguments": TRL | {"loss_type": "dapo"}})
+    assert clip is not None and not clip.keeps
+    assert (math.exp(clip.low), math.exp(clip.high)) == pytest.approx((0.8, 1.2))
+    assert clip_of({"loss_type": "dapo"}) is None
+
+
+@pytest.mark.parametrize(
+    ("config", "low", "high"),
+    [
+        (TRL | {"loss_type": "cispo", "epsilon": 0.2, "epsilon_high": 5.0}, 0.0, 5.0),
+        (
+            {VERL + "clip_ratio_low": 0.2, VERL + "clip_ratio_high": 0.28,
+             VERL + "policy_loss.loss_mode": "cispo"},
+            0.8, 1.28,
+        ),
+    ],
+)  # fmt: skip
+def test_a_weight_that_is_capped_keeps_every_gradient(
+    config: dict[str, object], low: float, high: float
+) -> None:
+    clip = clip_of(config)
+    assert clip is not None and clip.keeps and not clip.soft
+    assert (math.exp(clip.low), math.exp(clip.high)) == pytest.approx((low, high))
+
+
+def test_a_gate_has_no_bounds_though_their_settings_are_stated_beside_it() -> None:
+    token = clip_of(TRL | {"loss_type": "sapo", "epsilon": 0.2})
+    whole = clip_of(TRL | {"loss_type": "vespo", "epsilon": 0.2})
+    assert token is not None and whole is not None
+    assert (token.level, token.soft, token.keeps) == ("token", True, True)
+    assert (whole.level, whole.soft, whole.keeps) == ("sequence", True, False)
+    assert (token.low, token.high) == (whole.low, whole.high) == (-math.inf, math.inf)
+
+
+def test_a_form_of_the_loss_that_is_not_known_states_no_clip() -> None:
+    assert clip_of({VERL + "clip_ratio": 0.2, VERL + "policy_loss.loss_mode": "kl_cov"}) is None
 
 
 @pytest.mark.parametrize(
