@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import fit_hazard, hazard_runs
+from benchmarks import hazard_judging, hazard_runs
 from benchmarks.challengers_scores import ALPHA, Alarms
 from benchmarks.challengers_seen import Seen
 
 ROWS = {
-    "hazard, trained on other groups": fit_hazard.HAZARD,
-    f"{fit_hazard.FIRST} and hazard, half of alpha each": fit_hazard.HYBRID,
+    "hazard, trained on other groups": hazard_judging.HAZARD,
+    f"{hazard_judging.FIRST} and hazard, half of alpha each": hazard_judging.HYBRID,
 }
-"""Row -> method of `fit_hazard`."""
+"""Row -> method of `hazard_judging`."""
 
 
 def held_out(seen: Sequence[Seen], roots: Sequence[Path]) -> dict[str, Alarms]:
@@ -22,10 +22,10 @@ def held_out(seen: Sequence[Seen], roots: Sequence[Path]) -> dict[str, Alarms]:
     Empty where too few runs are left to learn from; a run without a label has no alarm.
     """
     runs = list(hazard_runs.read(roots))
-    parts = [part for _, part in fit_hazard.left_out(runs, "group", ALPHA)]
+    parts = [part for _, part in hazard_judging.left_out(runs, "group", ALPHA)]
     if not parts:
         return {}
-    judged = fit_hazard.together(parts)
+    judged = hazard_judging.together(parts)
     keys = [(run.group, run.name) for run in judged.runs]
     assert len(set(keys)) == len(keys)
     rows: dict[str, Alarms] = {}

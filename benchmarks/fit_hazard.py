@@ -4,12 +4,10 @@
     python -m benchmarks.fit_hazard ... --held-out      # once, at the end
     python -m benchmarks.fit_hazard ... --check
 
-For each split every part is judged by limits and models from the other parts alone: the first
-generation (e-detector and reward-drop, which share alpha), the hazard model, and both (half of
-alpha each). Limits are run-max conformal ones, on healthy runs of the training side only, the
-model's on runs that it was not fitted to. Seeds from 3 on, one algorithm, one task and one failure
-are never read for this; `--held-out` scores those, with everything from the rest, and the real logs
-where `COLLAPSE_LAB_REALLOGS` says where they are.
+For each split every part is judged by limits and models from the other parts alone (see
+`hazard_judging`). Seeds from 3 on, one algorithm, one task and one failure are never read for this;
+`--held-out` scores those, with everything from the rest, and the real logs where
+`COLLAPSE_LAB_REALLOGS` says where they are.
 """
 
 from __future__ import annotations
@@ -18,93 +16,47 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import hazard_logs
 from benchmarks.cache import ROOT
-from benchmarks.hazard_model import course, courses, fit, folds
+from benchmarks.hazard_judging import (
+    FIRST,
+    HYBRID,
+    METHODS,
+    Judged,
+    judge,
+    lasting,
+    left_out,
+    together,
+)
+from benchmarks.hazard_model import courses, fit, folds
 from benchmarks.hazard_runs import Seen, read
 from collapse_lab import scoring
-from collapse_lab.calibration.conformal import CALIBRATED, TooFewRuns, calibrate, reached
-from collapse_lab.detectors.features import REWARD_FALL
+from collapse_lab.calibration.conformal import calibrate
 from collapse_lab.detectors.hazard import Hazard, Model
 from collapse_lab.scorecard import LATE, difference
+from collapse_lab.scoring import chance
 from collapse_lab.scoring.markdown import share, table_of
-from collapse_lab.scoring.resampling import leave_one_out
 
 SHIPPED = ROOT / "collapse_lab" / "detectors" / "hazard.json"
 ALPHA = 0.1
 SPLITS = ("algorithm", "task", "framework", "failure", "group")
-FIRST, HAZARD, HYBRID = "first generation", "hazard", "both, half of alpha each"
-ASIDE = ", without the reward"
-DELAYED = f", {LATE} records late"
-LEAST_COLLAPSES = 5
-"""On the training side, for a model of them."""
+LONG = 200
+"""Records from which a run is a long one."""
+
+HEADER = (
+    "held out",
+    "method",
+    "healthy alarmed",
+    "early",
+    f"by onset + {LATE}",
+    "by half lost",
+    "premature",
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """Method -> the first alarm in each of `runs`, None where there was none."""
-
-    runs: list[Seen]
-    alarms: dict[str, list[int | None]]
-
-    def scored(self, method: str) -> list[scoring.ScoredRun]:
-        """The healthy and the collapsed runs."""
-        alarms = zip(self.runs, self.alarms[method], strict=True)
-        return [run.scored(at) for run, at in alarms if run.healthy or run.onset is not None]
-
-
-def judge(rest: Sequence[Seen], held: Sequence[Seen], alpha: float) -> Judged:
-    """Every method on `held`, with limits and models of `rest`. Raises TooFewRuns."""
-    alarms: dict[str, list[int | None]] = {}
-    for without, variants in (((), ("", DELAYED)), ((REWARD_FALL,), (ASIDE,))):
-        parts, model = folds(rest, without), fit(rest, without)
-        for variant in variants:
-            late = LATE if variant == DELAYED else 0
-            healthy, judged = courses(parts, late), [course(run, model, late) for run in held]
-            whole, half = (calibrate(healthy, share, CALIBRATED) for share in (alpha, alpha / 2))
-            alone, other = (
-                calibrate(healthy, share, (Hazard.name,)) for share in (alpha, alpha / 2)
-            )
-            alarms[FIRST] = [reached(run, whole) for run in judged]
-            alarms[HAZARD + variant] = [reached(run, alone) for run in judged]
-            alarms[HYBRID + variant] = [
-                min(_known(reached(run, half), reached(run, other)), default=None) for run in judged
-            ]
-    return Judged(list(held), alarms)
-
-
-def _known(*points: int | None) -> list[int]:
-    return [point for point in points if point is not None]
-
-
-def left_out(runs: Sequence[Seen], split: str, alpha: float) -> Iterator[tuple[str, Judged]]:
-    """Every part of a split, judged by the others, unless too little is left without it."""
-    for part, rest, held in leave_one_out([run.kinds[split] for run in runs]):
-        training = [runs[index] for index in rest]
-        if sum(run.onset is not None for run in training) < LEAST_COLLAPSES:
-            continue
-        try:
-            yield part, judge(training, [runs[index] for index in held], alpha)
-        except TooFewRuns:
-            continue
-
-
-def together(parts: Sequence[Judged]) -> Judged:
-    """All parts as one."""
-    methods = parts[0].alarms
-    return Judged(
-        [run for part in parts for run in part.runs],
-        {name: [at for part in parts for at in part.alarms[name]] for name in methods},
-    )
-
-
-HEADER = ("held out", "method", "healthy alarmed", "early", f"by onset + {LATE}", "expected lead")
-
-
-def lines(name: str, judged: Judged, methods: Sequence[str]) -> Iterator[list[str]]:
+def lines(name: str, judged: Judged, methods: Sequence[str] = METHODS) -> Iterator[list[str]]:
     for method in methods:
         runs = judged.scored(method)
         yield [
@@ -113,16 +65,20 @@ def lines(name: str, judged: Judged, methods: Sequence[str]) -> Iterator[list[st
             share(scoring.healthy_false_alarm(runs)),
             share(scoring.early_recall(runs)),
             share(scoring.late_recall(runs, LATE)),
-            f"{scoring.expected_lead(runs, horizon=scoring.usual_horizon):.2f}",
+            share(scoring.recall(judged.crossings(method))),
+            share(scoring.premature(runs)),
         ]
 
 
 def gained(judged: Judged) -> str:
-    """The hybrid against the first generation, paired, over resampled groups."""
-    first, second = judged.scored(HYBRID), judged.scored(FIRST)
+    """The hybrid against the first generation, paired, over resampled groups; and how many
+    collapses its alarms would foresee if they were dealt to other runs."""
+    hybrid, first = judged.scored(HYBRID), judged.scored(FIRST)
     groups = [run.group for run in judged.runs if run.healthy or run.onset is not None]
-    ends = difference(first, second, groups)
-    return "; ".join(f"{name} {low:+.2f} to {high:+.2f}" for name, (low, high) in ends.items())
+    ends = difference(hybrid, first, groups)
+    paired = [f"{name} {low:+.2f} to {high:+.2f}" for name, (low, high) in ends.items()]
+    mean, as_well = chance.by_chance(hybrid, lambda runs: scoring.early_recall(runs).value)
+    return "; ".join([*paired, f"early by chance {mean:.0%}, p {as_well:.3f}"])
 
 
 def beats(judged: Judged, alpha: float) -> bool:
@@ -139,11 +95,12 @@ def beats(judged: Judged, alpha: float) -> bool:
 
 
 def report(runs: Sequence[Seen], alpha: float) -> str:
-    """Every split: its sums, whether the hybrid beats the first generation, its parts."""
+    """Every split: its sums, those of its long runs, whether the hybrid beats the first generation,
+    its parts."""
     collapsed = sum(run.onset is not None for run in runs)
-    sections = [f"{len(runs)} runs, {collapsed} of them collapsed; alpha {alpha:g}."]
-    details: list[list[str]] = []
     sums: list[list[str]] = []
+    longest: list[list[str]] = []
+    details: list[list[str]] = []
     verdicts: list[str] = []
     for split in SPLITS:
         parts = list(left_out(runs, split, alpha))
@@ -152,33 +109,44 @@ def report(runs: Sequence[Seen], alpha: float) -> str:
             continue
         judged = together([part for _, part in parts])
         sums += lines(f"each {split}", judged, list(judged.alarms))
+        longest += lines(f"each {split}", judged.only(_long(judged.runs)))
         won = "beats" if beats(judged, alpha) else "does not beat"
         verdicts.append(f"- by {split}: both {won} the first generation. {gained(judged)}")
         if split != "group":
             for name, part in parts:
-                details += lines(f"{split} {name}", part, (FIRST, HAZARD, HYBRID))
-    sections += [table_of(HEADER, sums), "\n".join(verdicts), table_of(HEADER, details)]
-    return "\n\n".join(sections)
+                details += lines(f"{split} {name}", part)
+    return "\n\n".join(
+        [
+            f"{len(runs)} runs, {collapsed} of them collapsed; alpha {alpha:g}.",
+            table_of(HEADER, sums),
+            "\n".join(verdicts),
+            f"Runs of {LONG} records or more:",
+            table_of(HEADER, longest),
+            table_of(HEADER, details),
+        ]
+    )
+
+
+def _long(runs: Sequence[Seen]) -> list[int]:
+    return [place for place, run in enumerate(runs) if len(run.steps) >= LONG]
 
 
 def held_out(training: Sequence[Seen], kept: Sequence[Seen], alpha: float) -> str:
     """What nothing was ever fitted to, by why it was kept."""
-    parts: dict[str, list[Seen]] = {"all": [*kept]}
-    for run in kept:
-        parts.setdefault(run.why_held_out, []).append(run)
     judged = judge(training, kept, alpha)
-    rows: list[list[str]] = []
-    for name, some in parts.items():
-        places = [index for index, run in enumerate(kept) if run in some]
-        part = Judged(some, {m: [at[i] for i in places] for m, at in judged.alarms.items()})
-        rows += lines(name, part, (FIRST, HAZARD, HYBRID))
+    parts: dict[str, list[int]] = {"all": [*range(len(kept))], "long runs": _long(kept)}
+    for place, run in enumerate(kept):
+        parts.setdefault(run.why_held_out, []).append(place)
+    rows = [line for name, places in parts.items() for line in lines(name, judged.only(places))]
     return "\n\n".join([table_of(HEADER, rows), gained(judged)])
 
 
 def shipped(runs: Sequence[Seen], alpha: float) -> Model:
     """The model of all runs, its limit where it gets half of alpha."""
     model = fit(runs)
-    found = calibrate(courses(folds(runs)), alpha / 2, (Hazard.name,))
+    records = max(len(run.steps) for run in runs)
+    healthy = [lasting(run, records) for run in courses(folds(runs))]
+    found = calibrate(healthy, alpha / 2, (Hazard.name,))
     return model.limited(found.limits[Hazard.name])
 
 

@@ -20,7 +20,7 @@ from benchmarks.hazard_runs import Seen
 from collapse_lab.calibration.conformal import Course
 from collapse_lab.detectors.features import NAMES
 from collapse_lab.detectors.frontend import Array
-from collapse_lab.detectors.hazard import Hazard, Model, heard, smoothed
+from collapse_lab.detectors.hazard import Hazard, Model, smoothed
 
 HORIZONS = (10, 30, 100)
 STILL = 20
@@ -50,10 +50,9 @@ def scores(run: Seen, model: Model, late: int = 0) -> Array:
     log_odds = model.log_odds(run.features).tolist()
     average = np.nan
     result = np.zeros(len(log_odds))
-    listened = heard(run.features)
     for point in range(run.first, len(log_odds)):
         average = smoothed(log_odds[point], average)
-        result[point] = model.score(average) if listened[point] else 0.0
+        result[point] = model.score(average) if run.heard[point] else 0.0
     return np.concatenate([np.zeros(late), result])[: len(result)]
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.cache import cached, version
 from benchmarks.run_folders import seed_of, with_folders
@@ -15,6 +16,7 @@ from collapse_lab.calibration.conformal import CALIBRATED, Course
 from collapse_lab.corpus import CorpusRun
 from collapse_lab.detectors.features import Features
 from collapse_lab.detectors.frontend import Array
+from collapse_lab.detectors.hazard import heard
 from collapse_lab.detectors.limits import unreachable
 from collapse_lab.detectors.panel import Panel
 from collapse_lab.detectors.prior import Prior
@@ -29,6 +31,7 @@ MODULES = (
     "frontend.py",
     "excursions.py",
     "features.py",
+    "hazard.py",
     "edetector.py",
     "reward_drop.py",
     "prior.json",
@@ -42,18 +45,22 @@ CODE = version(
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One run. `features` is (records, features); from record `first` on something was judged.
+    """One run. `features` is (records, features); from record `first` on something was judged, and
+    where `heard`, two families showed something.
 
-    `onset` is a point, None in a run that did not collapse. `course` holds the scores of the first
-    generation. `kinds` says of each split to which part the run belongs, `why_held_out` by which
-    of `HELD_OUT` the model may not see it, "" when it may.
+    `onset` and `cross`, where half of the gain was lost, are points, None in a run that did not
+    collapse. `course` holds the scores of the first generation. `kinds` says of each split to which
+    part the run belongs, `why_held_out` by which of `HELD_OUT` the model may not see it, "" when it
+    may.
     """
 
     name: str
     kind: str
     onset: int | None
+    cross: int | None
     steps: Sequence[int]
     features: Array
+    heard: NDArray[np.bool_]
     first: int
     course: Course
     kinds: dict[str, str]
@@ -69,9 +76,13 @@ class Seen:
         return self.kind in HEALTHY
 
     def scored(self, alarm: int | None) -> scoring.ScoredRun:
-        """The run with its first alarm."""
+        """The run with its first alarm, to be early for its onset."""
         alarms = () if alarm is None else (alarm,)
         return scoring.ScoredRun(self.steps, alarms, self.onset, self.kind == "slow_decay")
+
+    def crossing(self, alarm: int | None) -> scoring.ScoredRun:
+        """The run with its first alarm, to be in time for half of the gain."""
+        return scoring.ScoredRun(self.steps, () if alarm is None else (alarm,), self.cross)
 
 
 def read(roots: Sequence[Path]) -> Iterator[Seen]:
@@ -86,6 +97,7 @@ def see(run: CorpusRun, why_held_out: str, prior: Prior | None = None) -> Seen:
     eyes, features = Panel(prior=prior), Features()
     panel = Panel(prior=prior, limits=unreachable(CALIBRATED))
     rows: list[Array] = []
+    listened: list[bool] = []
     scores: dict[str, list[float]] = {name: [] for name in CALIBRATED}
     first = len(run.records)
     for point, record in enumerate(run.records):
@@ -93,13 +105,16 @@ def see(run: CorpusRun, why_held_out: str, prior: Prior | None = None) -> Seen:
         if step.deviations:
             first = min(first, point)
         rows.append(features.update(step))
+        listened.append(heard(step))
         panel.update(record)
         for name, values in scores.items():
             values.append(panel.scores()[name])
     steps = [record.step for record in run.records]
-    onset = None
-    if run.label.kind in COLLAPSED and run.label.onset is not None:
-        onset = scoring.point_of(steps, run.label.onset)
+    collapsed = run.label.kind in COLLAPSED
+    onset, cross = (
+        scoring.point_of(steps, step) if collapsed and step is not None else None
+        for step in (run.label.onset, run.label.cross)
+    )
     failure = run.facts["failure"]
     kinds = {
         "algorithm": run.facts["algorithm"],
@@ -112,8 +127,10 @@ def see(run: CorpusRun, why_held_out: str, prior: Prior | None = None) -> Seen:
         run.name,
         run.label.kind,
         onset,
+        cross,
         steps,
         np.array(rows),
+        np.array(listened, bool),
         first,
         Course.of(run.name, run.group, {name: np.array(x) for name, x in scores.items()}),
         kinds,

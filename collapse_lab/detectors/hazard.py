@@ -21,18 +21,16 @@ from importlib.resources import files
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from collapse_lab.detectors.base import Finding, Step
-from collapse_lab.detectors.features import NAMES, REWARD_FALL, Features
+from collapse_lab.detectors.features import LEAST_EVIDENCE, NAMES, Features
 from collapse_lab.detectors.frontend import Array
 from collapse_lab.records import Evidence
+from collapse_lab.signals import SIGNALS
 
 SMOOTHING = 0.4
 """Weight of the newest log-odds."""
 FAMILIES = 2
-LEAST_EVIDENCE = 1.0
-"""CUSUM from which a signal is evidence."""
 REST = 50
 """Records of silence after an alarm."""
 MOST = 6
@@ -98,9 +96,11 @@ def smoothed(log_odds: float, before: float) -> float:
     return log_odds if math.isnan(before) else before + SMOOTHING * (log_odds - before)
 
 
-def heard(features: Array) -> NDArray[np.bool_]:
-    """Whether two families show enough to be evidence, of (..., features)."""
-    return features[..., NAMES.index("cusum 2")] >= math.log1p(LEAST_EVIDENCE)
+def heard(step: Step) -> bool:
+    """Whether two families show enough to be evidence."""
+    loud = step.excursions.score.max(axis=0, initial=0.0) >= LEAST_EVIDENCE
+    named = zip(step.residuals.names, loud.tolist(), strict=True)
+    return len({SIGNALS[name].family for name, far in named if far}) >= FAMILIES
 
 
 @dataclass(slots=True)
@@ -124,7 +124,7 @@ class Hazard:
             return None
         self._last = features
         self._log_odds = smoothed(float(self.model.log_odds(features)), self._log_odds)
-        self.score = self.model.score(self._log_odds) if heard(features) else 0.0
+        self.score = self.model.score(self._log_odds) if heard(step) else 0.0
         if self._rest or self.score < (1.0 if self.limit is None else self.limit):
             return None
         evidence = _spread(step.excursions.evidence(LEAST_EVIDENCE, most=len(step.residuals.names)))
@@ -136,9 +136,8 @@ class Hazard:
     def _find(self, step: Step, evidence: tuple[Evidence, ...]) -> Finding:
         shares = ", ".join(f"{chance:.0%} within {h}" for h, chance in self.chances().items())
         notes = (f"hazard of a collapse, by records ahead: {shares}",)
-        fall = float(self._last[NAMES.index(REWARD_FALL)])
-        if fall >= 1:
-            notes += (f"the reward is {fall:.1f} step noises below its best",)
+        if (fall := self._features.reward_fall) >= 1:
+            notes += (f"the reward is {fall:.1f} standard errors below its best",)
         return Finding(
             "alarm",
             f"{len({part.family for part in evidence})} families of signals look as they do before "

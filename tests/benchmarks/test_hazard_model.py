@@ -5,22 +5,32 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.fit_hazard import FIRST, HAZARD, HYBRID, Judged, beats, judge, together
+from benchmarks.fit_hazard import beats
+from benchmarks.hazard_judging import (
+    ADDED,
+    FIRST,
+    HAZARD,
+    HYBRID,
+    SHIPPED_FIRST,
+    Judged,
+    judge,
+    lasting,
+    together,
+)
 from benchmarks.hazard_model import HORIZONS, STILL, courses, fit, folds, scores
 from benchmarks.hazard_runs import Seen
 from collapse_lab.calibration.conformal import Course
-from collapse_lab.detectors.features import NAMES, REWARD_FALL
+from collapse_lab.detectors.features import BOTH, NAMES, OFF_COURSE, REWARD_FALL
 from collapse_lab.detectors.hazard import Hazard, smoothed
 
 RECORDS, ONSET = 60, 40
-TOLD, HEARD = NAMES.index("medium 1"), NAMES.index("cusum 2")
+TOLD = NAMES.index(OFF_COURSE)
 
 
 def run(name: str, group: str, collapses: bool, seed: int = 0) -> Seen:
     """A run in which one feature grows for ten records before the onset, and noise elsewhere."""
     random = np.random.default_rng(seed)
     features = np.abs(random.normal(0, 0.1, (RECORDS, len(NAMES))))
-    features[:, HEARD] = 1.0
     if collapses:
         features[ONSET - 10 :, TOLD] += np.minimum(np.arange(RECORDS - ONSET + 10) / 5, 2)
     quiet = np.full(RECORDS, -1.0)
@@ -28,8 +38,10 @@ def run(name: str, group: str, collapses: bool, seed: int = 0) -> Seen:
         name,
         "collapse" if collapses else "healthy",
         ONSET if collapses else None,
+        ONSET + 5 if collapses else None,
         range(RECORDS),
         features,
+        np.ones(RECORDS, bool),
         12,
         Course.of(name, group, {"e-detector": quiet, "reward-drop": quiet}),
         {"group": group},
@@ -53,10 +65,10 @@ def test_what_precedes_the_collapse_gets_weight_and_nothing_a_negative_one(
 
 
 def test_a_feature_left_out_gets_no_weight(corpus: list[Seen]) -> None:
-    model = fit(corpus, without=("medium", REWARD_FALL))
-    for name, weight in zip(NAMES, model.weights.sum(axis=0), strict=True):
-        if name.startswith("medium") or name == REWARD_FALL:
-            assert weight == 0
+    model = fit(corpus, without=(REWARD_FALL, BOTH))
+    weights = dict(zip(NAMES, model.weights.sum(axis=0).tolist(), strict=True))
+    assert weights[REWARD_FALL] == weights[BOTH] == 0
+    assert weights[OFF_COURSE] > 0
 
 
 def test_records_after_the_fall_are_not_learned_from(corpus: list[Seen]) -> None:
@@ -74,7 +86,7 @@ def test_scores_are_the_smoothed_odds_of_heard_records_and_may_come_late(
     corpus: list[Seen],
 ) -> None:
     seen, model = corpus[0], fit(corpus)
-    seen.features[20, HEARD] = 0.0
+    seen.heard[20] = False
     found = scores(seen, model)
     odds = model.log_odds(seen.features)
     second = smoothed(float(odds[13]), float(odds[12]))
@@ -83,7 +95,7 @@ def test_scores_are_the_smoothed_odds_of_heard_records_and_may_come_late(
     assert found[13] == pytest.approx(model.score(second))
     assert found[20] == 0 < found[21]
     np.testing.assert_array_equal(scores(seen, model, late=10)[10:], found[:-10])
-    seen.features[20, HEARD] = 1.0
+    seen.heard[20] = True
 
 
 def test_limits_are_set_by_scores_of_models_that_never_saw_the_group(corpus: list[Seen]) -> None:
@@ -124,3 +136,16 @@ def test_what_catches_no_more_or_alarms_falsely_does_not_beat(corpus: list[Seen]
     louder = Judged([collapsed, healthy], {FIRST: [None, None], HYBRID: [35, 20]})
     assert [beats(one, alpha=0.1) for one in (same, better, louder)] == [False, True, False]
     assert together([same, better]).alarms[HYBRID] == [35, None, 35, None]
+
+
+def test_a_run_that_lasts_longer_than_it_was_seen_never_passes_its_largest_score() -> None:
+    short = Course.of("a", "b", {Hazard.name: np.array([0.0, 2.0, 1.0])})
+    long = lasting(short, 5)
+    assert long.records == 5
+    assert long.highest[Hazard.name].tolist() == [0, 2, 2, 2, 2]
+
+
+def test_the_shipped_limits_are_added_to_by_the_model_alone(corpus: list[Seen]) -> None:
+    judged = judge(corpus[:45], corpus[45:], alpha=0.2)
+    assert not any(judged.alarms[SHIPPED_FIRST])
+    assert judged.alarms[ADDED] == judged.alarms[HYBRID]

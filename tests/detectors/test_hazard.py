@@ -80,10 +80,12 @@ def test_more_evidence_never_lowers_the_hazard(values: list[float]) -> None:
 
 
 def test_two_families_have_to_be_heard() -> None:
-    features = np.zeros((2, len(NAMES)))
-    features[:, NAMES.index("cusum 1")] = 3.0
-    features[1, NAMES.index("cusum 2")] = math.log(2)
-    assert heard(features).tolist() == [False, True]
+    panel = Panel()
+    found = [heard(panel.see(record)) for record in course(SIGNALS[:2], onset=60)]
+    alone = Panel()
+    other = [heard(alone.see(record)) for record in course(SIGNALS[:1], onset=60)]
+    assert all(found[66:])
+    assert sum(other) < 10
 
 
 def test_an_alarm_names_both_families_and_when_they_left() -> None:
