@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from benchmarks.trl_later import NO_CLIP, NO_UPPER_CLIP
 from benchmarks.trl_settings import Setting, entropy_at
 
 CHAT = "chat"
@@ -39,8 +40,6 @@ def chat(name: str, failure: str, lr: float, *, rows: int = ROWS, **more: Any) -
     )
 
 
-NO_UPPER_CLIP = {"epsilon_high": 5.0}
-NO_CLIP = {"epsilon": 0.9, "epsilon_high": 10.0}
 CHATS = (
     chat("grpo", "", 2e-5),
     chat("grpo-fast", "", 5e-5),

@@ -1,4 +1,5 @@
-"""Settings of TRL runs that are sound for a hundred records before they fail, or to their end."""
+"""Settings of TRL runs that are sound for a hundred records before they fail, or to their end; and
+of rates that are too high from the start."""
 
 from __future__ import annotations
 
@@ -9,16 +10,24 @@ from benchmarks.trl_settings import Setting, entropy_at
 RECORDS, ROWS = 240, 256
 
 
-def later(name: str, failure: str, lr: float, **more: Any) -> Setting:
+def later(
+    name: str, failure: str, lr: float, seeds: tuple[int, ...] = (0, 1, 2, 3), **more: Any
+) -> Setting:
     """Twice as many records of twice as many completions: sound for a hundred records first, and
     with less noise, as a run that costs days is."""
-    return Setting(f"later-{name}", failure, (0, 1, 2, 3), lr, records=RECORDS, rows=ROWS, **more)
+    return Setting(f"later-{name}", failure, seeds, lr, records=RECORDS, rows=ROWS, **more)
+
+
+def constant(name: str, failure: str, lr: float, **more: Any) -> Setting:
+    """A rate that is too high from the sixth record on, and stays. Seed 0 was for finding it."""
+    return later(f"constant{name}", failure, lr, seeds=(3, 4), **more)
 
 
 RISING = RECORDS
 """Records of a warm-up that never ends."""
 CLIP_HIGHER = {"epsilon_high": 0.28}
 NO_UPPER_CLIP = {"epsilon_high": 5.0}
+NO_CLIP = {"epsilon": 0.9, "epsilon_high": 10.0}
 LATER = (
     later("ramp", "learning_rate", 2e-3, warm_up=RISING),
     later("grpo", "", 2e-4),
@@ -38,7 +47,7 @@ LATER = (
         6e-4,
         iterations=4,
         warm_up=RISING,
-        arguments={"epsilon": 0.9, "epsilon_high": 10.0},
+        arguments=NO_CLIP,
     ),
     later("gspo", "", 3e-4, algorithm="gspo", updates=2),
     later("entropy-target", "entropy_explosion", 3e-4, arguments=entropy_at(2.0, delta=0.0006)),
@@ -63,4 +72,12 @@ LATER = (
     later("cispo", "", 2e-4, algorithm="cispo", updates=2, arguments=NO_UPPER_CLIP),
     later("ramp-reverse", "learning_rate", 2e-3, task="reverse", warm_up=RISING),
     later("reverse", "", 3e-4, updates=2, task="reverse"),
+    constant("", "learning_rate", 9e-4),
+    constant(
+        "-cispo", "tolerant_clip", 5e-4, algorithm="cispo", updates=8, arguments=NO_UPPER_CLIP
+    ),
+    constant("-sapo", "tolerant_clip", 5e-4, algorithm="sapo", updates=8),
+    constant("-stale", "staleness", 3e-4, iterations=4, arguments=NO_CLIP),
+    constant("-reverse", "learning_rate", 1.5e-3, task="reverse"),
+    constant("-dapo", "learning_rate", 9e-4, algorithm="dapo", arguments=CLIP_HIGHER),
 )
