@@ -32,10 +32,12 @@ HARD: dict[str, Level | None] = {
 }
 """Forms that clip at the bounds, with the level where the form says it."""
 CAPPED, GATED, GATED_WHOLE = "cispo", "sapo", "vespo"
-TRL_ALONE = ("num_generations", "max_completion_length")
+TRL_ALONE = ("num_generations", "num_iterations", "max_completion_length")
 """Stand together in the arguments of TRL's online trainers, with `TRL_EPSILON` as the default of
 what was left out."""
 TRL_EPSILON = 0.2
+MASK = "off_policy_mask_threshold"
+"""TRL's name for what `Clip.mask` is."""
 SOFT = ("SoftGate", "SequenceGate")
 KEEPING = ("ClippedWeight", "SoftGate")
 MOST_TEXT = 2000
@@ -68,7 +70,8 @@ def clip_of(config: Any) -> Clip | None:
 def _stated(here: Settings) -> Clip | None:
     form = next((text for name in LOSSES if (text := here.text(name))), "")
     if form == GATED:
-        return Clip("token", -math.inf, math.inf, form, soft=True, keeps=True)
+        mask = here.number(MASK)
+        return Clip("token", -math.inf, math.inf, form, soft=True, mask=mask, keeps=True)
     if form == GATED_WHOLE:
         return Clip("sequence", -math.inf, math.inf, form, soft=True)
     if form not in (*HARD, CAPPED):
@@ -83,17 +86,20 @@ def _stated(here: Settings) -> Clip | None:
         high = here.number(high_name)
         high = low if high is None or high < 0 else high
         said = f"{low_name} {low:g}" + (f", {high_name} {high:g}" if high != low else "")
+        mask = here.number(MASK)
         if form == CAPPED:
-            return _capped(level, low, high, said, trl=low_name == "epsilon")
-        return Clip(level, _log(1 - low), _log(1 + high), said)
+            return _capped(level, low, high, said, mask, trl=low_name == "epsilon")
+        return Clip(level, _log(1 - low), _log(1 + high), said, mask=mask)
     return None
 
 
-def _capped(level: Level, low: float, high: float, said: str, trl: bool) -> Clip:
+def _capped(
+    level: Level, low: float, high: float, said: str, mask: float | None, trl: bool
+) -> Clip:
     """CISPO caps the weight of a token, never its gradient. TRL's `epsilon_high` is then the cap
     itself, and nothing bounds the weight from below (`trainer/grpo_trainer.py`)."""
     bounds = (-math.inf, _log(high)) if trl else (_log(1 - low), _log(1 + high))
-    return Clip(level, *bounds, f"{CAPPED}, {said}", keeps=True)
+    return Clip(level, *bounds, f"{CAPPED}, {said}", mask=mask, keeps=True)
 
 
 def _chosen(text: str) -> Clip | None:

@@ -74,5 +74,9 @@ def _leaves(config: Any, name: str = "", depth: int = 0) -> Iterator[tuple[str, 
     if not (isinstance(config, Mapping) and config and depth < MOST_DEPTH):
         yield name, config
         return
-    for key, value in cast("Mapping[Any, Any]", config).items():
+    try:
+        pairs = list(cast("Mapping[Any, Any]", config).items())
+    except Exception:  # OmegaConf's compute their values, and fail at one that refers to nothing
+        return
+    for key, value in pairs:
         yield from _leaves(value, f"{name}.{key}" if name else str(key), depth + 1)

@@ -11,14 +11,19 @@ strongly it speaks for it:
 The strongest come first; of equally strong ones a circumstance comes before what it leads to, and
 the signals that moved first before those that moved later. Where no rule speaks nothing is named:
 unclear is an answer.
+
+Where the run's configuration is known, what it rules out is not named, and what it makes possible
+counts one more. Some circumstances leave no number in most logs; for these (`UNSEEN`) it is enough
+that they are configured and that updates grow.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from collapse_lab.configured.suspects import NOTHING, Suspects
 from collapse_lab.detectors.history import History, Levels
 from collapse_lab.records import Evidence, Suspicion
 
@@ -307,6 +312,14 @@ RULES: dict[str, Callable[[Scene], Clue | None]] = {
 }
 """By the keys of `mechanisms.MECHANISMS`; equally strong and simultaneous ones in this order."""
 
+UNSEEN = {
+    "staleness": ("ratio/m2", "ratio/m2_last", "async/staleness"),
+    "mismatch": tuple(DISAGREEMENT),
+    "tolerant_clip": ("ratio/out_low_frac", "ratio/out_high_frac"),
+}
+"""Circumstances in which growing updates do harm, with the signals that their own rules look at."""
+MOST_STRENGTH = 4
+
 ASKED = (
     *PAID,
     *SOLVED,
@@ -326,14 +339,38 @@ ASKED = (
 """Signals whose levels a rule asks for."""
 
 
-def likely(evidence: Iterable[Evidence], history: History, since: int) -> tuple[Suspicion, ...]:
+def likely(
+    evidence: Iterable[Evidence], history: History, since: int, suspects: Suspects = NOTHING
+) -> tuple[Suspicion, ...]:
     """The mechanisms that this evidence points at, the likeliest first.
 
     `history` holds the levels of `ASKED` up to now, and `since` is the step at which the change
     may have begun at the earliest. Of two pieces of evidence on one signal the stronger counts.
+    `suspects` is what the run's configuration rules out and makes possible.
     """
     strongest = {part.signal: part for part in sorted(evidence, key=lambda part: part.score)}
     scene = Scene(strongest, history, since)
-    clues = {key: clue for key, rule in RULES.items() if (clue := rule(scene))}
+    clues: dict[str, Clue] = {}
+    for key, rule in RULES.items():
+        clue = None if key in suspects.ruled_out else rule(scene)
+        if key in suspects.possible:
+            clue = _configured(clue or _unseen(key, scene), suspects.possible[key])
+        if clue:
+            clues[key] = clue
     ranked = sorted(clues.items(), key=lambda item: (-item[1].strength, item[1].since))
     return tuple(Suspicion(key, clue.because) for key, clue in ranked[:MOST])
+
+
+def _unseen(key: str, scene: Scene) -> Clue | None:
+    """What speaks for growing updates speaks for this circumstance, whose own numbers the run does
+    not log."""
+    if key not in UNSEEN or any(not math.isnan(scene.levels(n).first) for n in UNSEEN[key]):
+        return None
+    return _learning_rate(scene)
+
+
+def _configured(clue: Clue | None, why: str) -> Clue | None:
+    if clue is None:
+        return None
+    strength = min(clue.strength + 1, MOST_STRENGTH)
+    return replace(clue, strength=strength, because=(*clue.because, f"as configured, {why}"))

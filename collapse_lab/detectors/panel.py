@@ -11,8 +11,11 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import InitVar, dataclass, field
+from typing import Any
 
+from collapse_lab.configured.suspects import Suspects, suspects_of
 from collapse_lab.detectors.base import Detector, Finding, Scored, Step
 from collapse_lab.detectors.cusum import CusumWatch
 from collapse_lab.detectors.edetector import ALPHA, EDetector
@@ -65,15 +68,18 @@ class Panel:
     `planned_steps`, when the run's length is known, makes the e-detector a little faster. `prior`
     is the population's healthy spread, by default the one shipped with the package. `limits` are
     calibrated ones, whose scores were taken without a planned length, so that it is not used; or
-    such as were set by hand: then the e-detector's is its alpha.
+    such as were set by hand: then the e-detector's is its alpha. `config` is the run's own, which
+    rules out some of the mechanisms that an alarm may name; it changes no alarm.
     """
 
     planned_steps: int | None = None
     prior: Prior | None = None
     limits: Limits | None = None
+    config: InitVar[Mapping[str, Any] | None] = None
     _front: FrontEnd = field(init=False)
     _excursions: Excursions = field(default_factory=Excursions)
     _history: History = field(default_factory=lambda: History(ASKED))
+    _suspects: Suspects = field(init=False)
     _detectors: list[Detector] = field(init=False)
     _steps: deque[int] = field(default_factory=lambda: deque(maxlen=REMEMBERED_STEPS))
     _residuals: dict[str, float] = field(default_factory=dict[str, float])
@@ -82,8 +88,9 @@ class Panel:
     _restart: int | None = None
     _rewarded: bool = False
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, config: Mapping[str, Any] | None) -> None:
         self._front = FrontEnd(shipped() if self.prior is None else self.prior)
+        self._suspects = suspects_of(config)
         limits = self.limits
         planned_steps = None if limits and not limits.by_hand else self.planned_steps
         self._detectors = [
@@ -220,7 +227,7 @@ class Panel:
             last_healthy_step=healthy[-1] if healthy else None,
             not_monitored=not_monitored,
             notes=notes,
-            suspicions=likely(moved, self._history, before) if measured else (),
+            suspicions=likely(moved, self._history, before, self._suspects) if measured else (),
         )
 
 

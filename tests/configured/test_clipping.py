@@ -65,7 +65,7 @@ def test_frameworks_state_it_by_names_of_their_own(
     assert clip.level == level
 
 
-TRL = {"num_generations": 8, "max_completion_length": 64}
+TRL = {"num_generations": 8, "num_iterations": 1, "max_completion_length": 64}
 VERL = "actor_rollout_ref.actor."
 
 
