@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -29,7 +29,8 @@ FACTS = ("framework", "task", "algorithm", "failure", "setting")
 class CorpusRun:
     """`facts` hold every one of `FACTS`; runs of one `group` share task, algorithm and framework,
     or the folder of their logs where none of those is known. `made` is when the run began, in unix
-    seconds: by its first record, else by `run.json`; NaN where neither says."""
+    seconds: by its first record, else by `run.json`; NaN where neither says. `config` is what
+    `run.json` states of the run's configuration."""
 
     name: str
     records: Sequence[Record]
@@ -38,6 +39,7 @@ class CorpusRun:
     group: str
     planned_steps: int | None = None
     made: float = math.nan
+    config: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,7 @@ def _read(path: Path, name: str, folder: str) -> Iterator[CorpusRun | LeftOut]:
             "/".join(facts[fact] for fact in FACTS[:3]) if known else folder,
             meta.get("planned_steps"),
             _made(meta, some),
+            stated,
         )
 
 

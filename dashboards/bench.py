@@ -10,6 +10,7 @@ import os
 import threading
 from collections import OrderedDict
 from concurrent.futures import Future, ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from collapse_lab.dashboards.judging import records_of
@@ -61,7 +62,8 @@ def replay(folder: Path, limits: Limits | None) -> list[Alarm]:
     from collapse_lab.detectors.panel import Panel
     from collapse_lab.watch import detect
 
-    planned = read_meta(folder).get("planned_steps")
+    meta = read_meta(folder)
+    panel = partial(Panel, meta.get("planned_steps"), limits=limits, config=meta.get("config"))
     records = itertools.islice(records_of(folder), MOST_RECORDS)
-    judged = detect(records, lambda: Panel(planned_steps=planned, limits=limits))
+    judged = detect(records, panel)
     return [alarm for _, alarms in judged for alarm in alarms]

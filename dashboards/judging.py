@@ -31,8 +31,10 @@ def judge(folder: Path) -> list[Alarm]:
     from collapse_lab.detectors.panel import Panel
     from collapse_lab.watch import detect
 
-    planned = read_meta(folder).get("planned_steps")
-    judged = detect(records_of(folder), lambda: Panel(planned_steps=planned))
+    meta = read_meta(folder)
+    judged = detect(
+        records_of(folder), lambda: Panel(meta.get("planned_steps"), config=meta.get("config"))
+    )
     return [alarm for _, alarms in judged for alarm in alarms]
 
 

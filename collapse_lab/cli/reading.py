@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -67,7 +67,9 @@ def replay(
             code = UNREADABLE
             continue
         replayed = Replayed(path, log)
-        panel = partial(Panel, planned_steps or _planned_steps(path), limits=limits)
+        stated = _stated(path)
+        planned = planned_steps or stated.get("planned_steps")
+        panel = partial(Panel, planned, limits=limits, config=stated.get("config"))
         for record, alarms in detect(records, panel):
             replayed.add(record, alarms)
         click.echo(json.dumps(replayed.to_dict()) if as_json else replayed.to_text())
@@ -190,11 +192,11 @@ def _logs(paths: Sequence[Path]) -> Iterator[tuple[Path, list[Record], Log | Non
             yield path, records, log
 
 
-def _planned_steps(path: Path) -> int | None:
-    """What a run folder says of its length, so that it is judged as it was live."""
+def _stated(path: Path) -> Mapping[str, Any]:
+    """What a run folder says of its run, so that it is judged as it was live."""
     from collapse_lab.store import read_meta
 
-    return read_meta(path).get("planned_steps") if path.is_dir() else None
+    return read_meta(path) if path.is_dir() else {}
 
 
 def _reaches(alarm: Alarm, least: Severity) -> bool:

@@ -186,10 +186,10 @@ def watch(
 
     limits = load_limits(calibration)
 
-    def panel(planned_steps: int | None) -> Judge:
+    def panel(planned_steps: int | None, config: Any) -> Judge:
         from collapse_lab.detectors.panel import Panel
 
-        return Panel(planned_steps, limits=limits)
+        return Panel(planned_steps, limits=limits, config=config)
 
     def targets() -> list[Target]:
         from collapse_lab.alerts import targets

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from collapse_lab.integrations.background import Background
 from collapse_lab.readers.base import Row
@@ -29,6 +29,7 @@ class Judging:
     """What the detectors are told, and what follows from an alarm."""
 
     planned_steps: int | None = None
+    config: Mapping[str, Any] | None = None
     on_alarm: Callable[[Alarm], object] | None = None
     stop_on: Severity | None = None
 
@@ -160,7 +161,7 @@ class Recorder:
         from collapse_lab.detectors.panel import Panel
 
         if self._panel is None:
-            self._panel = Panel(planned_steps=self._judging.planned_steps)
+            self._panel = Panel(self._judging.planned_steps, config=self._judging.config)
         return self._panel
 
 

@@ -57,7 +57,8 @@ def init(
     """Begins a run, the folder `root/id`; under `collapse-lab watch` the folder is watch's own.
 
     `id` is made of name or project and the time unless given; with `resume` an existing run of
-    that id is continued. `planned_steps`, where known, makes the detectors a little faster.
+    that id is continued. `planned_steps`, where known, makes the detectors a little faster,
+    and `config` tells what an alarm may name as its cause.
     `framework` names the table of metric names, guessed from the keys when None. `on_alarm` is
     called with each `Alarm` on a thread of its own; `stop_on` makes `run.should_stop()` true from
     the first alarm of that severity on (as `watch --on-alarm stop` says, unless given).
@@ -79,7 +80,7 @@ def init(
         "framework": framework,
         "planned_steps": planned_steps,
     }
-    judging = Judging(planned_steps, on_alarm, stop_on or asked_to_stop_on())
+    judging = Judging(planned_steps, config, on_alarm, stop_on or asked_to_stop_on())
     if watched:
         try:
             inbox = Inbox(folder, meta)

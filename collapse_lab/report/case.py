@@ -112,7 +112,7 @@ def open_case(path: Path | str, alarms: Sequence[Alarm] | None = None) -> Case:
     parts = runs_of(records)
     run, part = parts[-1]
     if not told and alarms is None:
-        run, part, told, unseen = _worst(parts, meta.get("planned_steps"))
+        run, part, told, unseen = _worst(parts, meta)
     alarm = first_firm(told or alarms or ())
     return Case(
         path=path,
@@ -149,19 +149,19 @@ def first_to_move(about: Alarm, earlier: Sequence[Alarm]) -> list[Evidence]:
 
 
 def _worst(
-    parts: Sequence[tuple[str, Sequence[Record]]], planned_steps: int | None
+    parts: Sequence[tuple[str, Sequence[Record]]], meta: Mapping[str, Any]
 ) -> tuple[str, Sequence[Record], list[Alarm], tuple[str, ...]]:
     """The run with the worst alarm, or else the last: its name, records, alarms and what could not
     be judged."""
-    judged = [(run, part, *_judge(part, planned_steps)) for run, part in reversed(parts)]
+    judged = [(run, part, *_judge(part, meta)) for run, part in reversed(parts)]
     worst = [max((SEVERITIES.index(a.severity) for a in one[2]), default=-1) for one in judged]
     return judged[worst.index(max(worst))]
 
 
 def _judge(
-    records: Sequence[Record], planned_steps: int | None
+    records: Sequence[Record], meta: Mapping[str, Any]
 ) -> tuple[list[Alarm], tuple[str, ...]]:
-    panel = Panel(planned_steps=planned_steps)
+    panel = Panel(meta.get("planned_steps"), config=meta.get("config"))
     alarms = [alarm for _, raised in detect(records, lambda: panel) for alarm in raised]
     coverage = panel.coverage()
     unseen = [f"{family} (not logged)" for family in coverage.missing]

@@ -81,7 +81,7 @@ class JudgedRun:
 
 def judge(run: CorpusRun, limits: Limits | None = None) -> JudgedRun:
     """Runs the detectors over a run as if it were live."""
-    panel = Panel(planned_steps=run.planned_steps, limits=limits)
+    panel = Panel(run.planned_steps, limits=limits, config=run.config)
     raised: list[tuple[int, Severity, str]] = [
         (point, alarm.severity, alarm.detector)
         for point, record in enumerate(run.records)

@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """`folder` is absolute. `meta` goes into run.json. `make_panel` takes the number of planned
-    steps, None when unknown. `targets` makes the alert targets or raises ValueError. `follow` says
-    that the run goes on whether or not it is watched: watching it again is no restart of it.
+    steps and the run's configuration, None where unknown. `targets` makes the alert targets or
+    raises ValueError. `follow` says that the run goes on whether or not it is watched: watching it
+    again is no restart of it.
     """
 
     folder: Path
     meta: Mapping[str, Any]
-    make_panel: Callable[[int | None], Judge]
+    make_panel: Callable[[int | None, Any], Judge]
     targets: Callable[[], Sequence[Target]] = list
     policy: Policy = NOTHING
     cooldown: float = 600.0

@@ -66,6 +66,7 @@ class Session:
     _alerts: Dispatcher = field(init=False)
     _told: set[tuple[int, str, str]] = field(init=False)
     _planned_steps: int | None = field(init=False)
+    _config: Any = field(init=False)
     _live: bool = False
     _heard: bool = False
     _began: float = field(default_factory=time.monotonic)
@@ -82,6 +83,7 @@ class Session:
         self._writer = RunWriter(plan.folder, {**plan.meta, "judged": True})
         (plan.folder / STOP).unlink(missing_ok=True)
         self._planned_steps = reader.meta.get("planned_steps")
+        self._config = reader.meta.get("config")
         self._alerts = Dispatcher(
             targets,
             str(plan.folder),
@@ -110,6 +112,7 @@ class Session:
         """Adds to run.json what only the run itself could tell, such as its framework."""
         self._guard(lambda: self._writer.update_meta(**facts))
         self._planned_steps = facts.get("planned_steps") or self._planned_steps
+        self._config = facts.get("config") or self._config
 
     def finish(self, state: str, exit_code: int | None) -> None:
         """Delivers what is on its way, then closes and seals the folder."""
@@ -127,7 +130,7 @@ class Session:
             self.orders.say(f"collapse-lab: {text}")
 
     def _panel(self) -> Judge:
-        return self.plan.make_panel(self._planned_steps)
+        return self.plan.make_panel(self._planned_steps, self._config)
 
     def _stored(self, live: Iterable[Record]) -> Iterator[Record]:
         last = self.past[-1] if self.past else None

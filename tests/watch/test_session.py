@@ -32,7 +32,9 @@ class Heard:
 
 def run(folder: Path, records: list[Record]) -> list[str]:
     orders = Heard()
-    watched = Session(Plan(folder, {}, lambda planned: Panel(planned)), orders)
+    watched = Session(
+        Plan(folder, {}, lambda planned, config: Panel(planned, config=config)), orders
+    )
     watched.run(records)
     watched.finish("finished", 0)
     return orders.said
