@@ -8,6 +8,10 @@ and what collapsed there did so by a tolerant clip where the algorithm has one, 
 (docs/arena.md). Asked is the first alarm of a tier, and of it the mechanism that is named first.
 A run that no alarm of the tier caught is no row's.
 
+Each run is judged without its configuration and with it, which changes no alarm and only what an
+alarm names. Whoever sets a failure up does so by the configuration, so what that alone says is
+asked as well: what it makes possible, or else a rate that is too high.
+
 `--seeds` takes the runs of those seeds alone: the rules were made while looking at seed 0 (of the
 arena, at all).
 """
@@ -17,13 +21,16 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from benchmarks.arena_runs import COLLAPSED
 from benchmarks.run_folders import seed_of, with_folders
+from collapse_lab.configured.suspects import suspects_of
 from collapse_lab.corpus import CorpusRun
+from collapse_lab.detectors.naming import RULES
 from collapse_lab.detectors.panel import Panel
 from collapse_lab.mechanisms import MECHANISMS
 from collapse_lab.records import Alarm
@@ -40,19 +47,29 @@ TIERS = {"alarm": ("alarm", "critical"), "watch": ("watch",)}
 @dataclass(frozen=True, slots=True)
 class Caught:
     """A collapsed run: what was set up to go wrong, and what its first alarm of each tier names,
-    the likeliest first; no entry for a tier that raised none."""
+    the likeliest first; no entry for a tier that raised none. `configured` is what it names where
+    the configuration is known, and `alone` what the configuration says by itself."""
 
     name: str
     algorithm: str
     truth: str
     named: dict[str, tuple[str, ...]]
+    configured: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    alone: tuple[str, ...] = ()
 
 
 def caught_in(roots: Sequence[Path], seeds: Sequence[int]) -> Iterator[Caught]:
     """Collapsed runs of these seeds (of all, without any)."""
     for run, folder in with_folders(roots):
         if run.label.kind in COLLAPSED and (not seeds or seed_of(folder) in seeds):
-            yield Caught(run.name, run.facts["algorithm"], truth(run), named(alarms_of(run)))
+            yield Caught(
+                run.name,
+                run.facts["algorithm"],
+                truth(run),
+                named(alarms_of(run)),
+                named(alarms_of(run, run.config)),
+                said_by(run.config),
+            )
 
 
 def truth(run: CorpusRun) -> str:
@@ -63,8 +80,15 @@ def truth(run: CorpusRun) -> str:
     return "tolerant_clip" if run.facts["algorithm"] in TOLERANT else "learning_rate"
 
 
-def alarms_of(run: CorpusRun) -> list[Alarm]:
-    panel = Panel(planned_steps=run.planned_steps)
+def said_by(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a configuration makes possible, in the order of the rules. Weights of rewards are passed
+    over, which nearly every run has; whatever is possible, a rate may be too high."""
+    possible = suspects_of(config).possible
+    return *(key for key in RULES if key in possible and key != "reward_hacking"), "learning_rate"
+
+
+def alarms_of(run: CorpusRun, config: Mapping[str, Any] | None = None) -> list[Alarm]:
+    panel = Panel(run.planned_steps, config=config)
     return [alarm for _, raised in detect(run.records, lambda: panel) for alarm in raised]
 
 
@@ -80,26 +104,46 @@ def named(alarms: Sequence[Alarm]) -> dict[str, tuple[str, ...]]:
     }
 
 
-def confusion(runs: Sequence[Caught], tier: str) -> str:
-    """Rows are what was set up to go wrong, columns what the first alarm of the tier named."""
-    told = [run for run in runs if tier in run.named]
-    pairs = Counter((run.truth, (*run.named[tier], UNCLEAR)[0]) for run in told)
+Answer = tuple[str, tuple[str, ...]]
+"""What was set up to go wrong, and what was named, the likeliest first."""
+BY: dict[str, Callable[[Caught, str], tuple[str, ...]]] = {
+    "the alarm": lambda run, tier: run.named[tier],
+    "the alarm and the configuration": lambda run, tier: run.configured[tier],
+    "the configuration alone": lambda run, _: run.alone,
+}
+
+
+def answers(runs: Sequence[Caught], tier: str, by: str) -> list[Answer]:
+    """Of the runs that the tier caught."""
+    return [(run.truth, BY[by](run, tier)) for run in runs if tier in run.named]
+
+
+def among(told: Sequence[Answer], most: int) -> Share:
+    """Those whose truth is among the first `most` mechanisms that are named."""
+    return Share(sum(truth in named[:most] for truth, named in told), len(told))
+
+
+def comparison(runs: Sequence[Caught], tier: str) -> str:
+    rows: list[list[str]] = []
+    for by in BY:
+        told = answers(runs, tier, by)
+        rows.append([by, share(among(told, 1)), share(among(told, 2))])
+    return table_of(("named by", "named first", "among the first two"), rows)
+
+
+def confusion(told: Sequence[Answer]) -> str:
+    """Rows are what was set up to go wrong, columns what was named first."""
+    pairs = Counter((truth, (*named, UNCLEAR)[0]) for truth, named in told)
     columns = [key for key in (*MECHANISMS, UNCLEAR) if any(key == name for _, name in pairs)]
     rows: list[list[str]] = []
     for key in MECHANISMS:
-        of = [run for run in told if run.truth == key]
+        of = [answer for answer in told if answer[0] == key]
         if of:
             counts = [str(pairs[key, column] or "") for column in columns]
-            rows.append([key, *counts, share(among(of, tier, 1)), share(among(of, tier, 2))])
-    right, second = among(told, tier, 1), among(told, tier, 2)
-    everybody = ["all", *(str(sum(pairs[key, c] for key in MECHANISMS)) for c in columns)]
-    rows.append([*everybody, share(right), share(second)])
+            rows.append([key, *counts, share(among(of, 1)), share(among(of, 2))])
+    counts = [str(sum(pairs[key, column] for key in MECHANISMS)) for column in columns]
+    rows.append(["all", *counts, share(among(told, 1)), share(among(told, 2))])
     return table_of(("failed by", *columns, "named first", "among the first two"), rows)
-
-
-def among(runs: Sequence[Caught], tier: str, most: int) -> Share:
-    """Runs whose truth is among the first `most` mechanisms that the tier's first alarm names."""
-    return Share(sum(run.truth in run.named[tier][:most] for run in runs), len(runs))
 
 
 def report(runs: Sequence[Caught]) -> str:
@@ -109,8 +153,10 @@ def report(runs: Sequence[Caught]) -> str:
         parts += [
             f"### First {tier}",
             f"{caught} of {len(runs)} were caught.",
-            confusion(runs, tier),
+            comparison(runs, tier),
         ]
+        for by in ("the alarm", "the alarm and the configuration"):
+            parts += [f"By {by}:", confusion(answers(runs, tier, by))]
     return "\n\n".join(parts)
 
 
@@ -124,7 +170,10 @@ def main(arguments: Sequence[str] = tuple(sys.argv[1:])) -> None:
     runs = list(caught_in(given.roots, seeds))
     if given.each:
         for run in runs:
-            print(f"{run.name} ({run.algorithm}): {run.truth}, named {run.named}")
+            print(
+                f"{run.name} ({run.algorithm}): {run.truth}, named {run.named}, "
+                f"with the configuration {run.configured}, by it alone {run.alone}"
+            )
     print(report(runs))
 
 

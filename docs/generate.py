@@ -15,6 +15,7 @@ import click
 
 from collapse_lab import demo
 from collapse_lab.cli import main
+from collapse_lab.configured import suspects
 from collapse_lab.detectors import naming
 from collapse_lab.detectors.panel import DETECTORS, SCORED
 from collapse_lab.mechanisms import MECHANISMS
@@ -136,8 +137,16 @@ def mechanisms_page() -> str:
         rule = " ".join((inspect.getdoc(naming.RULES[key]) or "").split())
         tries = "\n".join(f"- {remedy.text} ({remedy.source})" for remedy in known.remedies)
         parts += [f"## {known.name.capitalize()}", f"`{key}`. {known.meaning}"]
-        parts += [f"Told by: {rule}", f"What to try:\n\n{tries}"]
+        parts += [f"Told by: {rule}", *_configured(key), f"What to try:\n\n{tries}"]
     return _page(parts)
+
+
+def _configured(key: str) -> Iterator[str]:
+    """What a run's configuration says of a mechanism."""
+    for told, table in (("Made possible", suspects.POSSIBLE), ("Ruled out", suspects.RULED_OUT)):
+        if key in table:
+            why = " ".join((inspect.getdoc(table[key]) or "").split())
+            yield f"{told} by the configuration: {why}"
 
 
 PAGES: dict[str, Callable[[], str]] = {

@@ -6,11 +6,10 @@ Neither says that a run has failed: `detectors/naming.py` asks when it has the e
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from collapse_lab.configured.clipping import Clip
 from collapse_lab.configured.frameworks import Setup, setup_of
 
 NARROW, WIDE = math.log(1.5), math.log(2.0)
@@ -36,48 +35,43 @@ def suspects_of(config: Any) -> Suspects:
     setup = setup_of(config)
     if setup is None:
         return NOTHING
-    ruled_out = {
-        "tolerant_clip": _holds(setup.clip),
-        "staleness": _fresh(setup),
-        "mismatch": _matched(setup),
-    }
-    possible = {
-        "tolerant_clip": _lets_pass(setup.clip),
-        "staleness": _used_up(setup),
-        "mismatch": _unmatched(setup),
-        "entropy_explosion": setup.raised,
-        "entropy_collapse": setup.lowered,
-        "length": f"{setup.paid} are paid for" if setup.paid.endswith("answers") else "",
-        "reward_hacking": _besides(setup),
-    }
     return Suspects(
-        {key: why for key, why in ruled_out.items() if why},
-        {key: why for key, why in possible.items() if why},
+        {key: why for key, rule in RULED_OUT.items() if (why := rule(setup))},
+        {key: why for key, rule in POSSIBLE.items() if (why := rule(setup))},
     )
 
 
-def _holds(clip: Clip | None) -> str:
+def _held(setup: Setup) -> str:
+    """A hard clip with bounds as narrow as usual."""
+    clip = setup.clip
     if clip is None or clip.keeps or clip.soft:
         return ""
     holds = -clip.low <= NARROW and clip.high <= NARROW
     return f"the clip is a usual one ({clip.said})" if holds else ""
 
 
-def _lets_pass(clip: Clip | None) -> str:
+def _let_pass(setup: Setup) -> str:
+    """A clip that caps a token's weight and not its gradient, a gate that never closes, or a bound
+    beyond a ratio of two; unless sequences that have become rare are masked."""
+    clip = setup.clip
     if clip is None or clip.mask is not None:
         return ""
     if clip.keeps:
         return f"tokens beyond the band keep their gradient ({clip.said})"
-    wide = not clip.soft and (-clip.low >= WIDE or clip.high >= WIDE)
+    bounded = math.isfinite(clip.high)  # what has no bounds holds tokens in some other way
+    wide = bounded and (-clip.low >= WIDE or clip.high >= WIDE)
     return f"the clip is wide ({clip.said})" if wide else ""
 
 
 def _fresh(setup: Setup) -> str:
+    """A single update of every batch of rollouts, which come from the weights as they are."""
     once = setup.updates is not None and setup.updates <= 1
     return "one update is made of every batch of rollouts" if once and setup.old == "" else ""
 
 
 def _used_up(setup: Setup) -> str:
+    """A sampler whose weights are old, several passes over a batch of rollouts, or sixteen updates
+    of it."""
     if setup.old:
         return setup.old
     if setup.passes is not None and setup.passes > 1:
@@ -88,6 +82,8 @@ def _used_up(setup: Setup) -> str:
 
 
 def _matched(setup: Setup) -> str:
+    """A policy that draws its rollouts itself and as it is learned, or a ratio that starts from the
+    sampler's own log-probs."""
     if setup.distorted:
         return ""
     if setup.from_sampler:
@@ -98,13 +94,49 @@ def _matched(setup: Setup) -> str:
 
 
 def _unmatched(setup: Setup) -> str:
+    """A sampler with other weights (old, rounded, quantised) or another distribution (its
+    temperature, tokens cut off). An engine of its own alone says nothing."""
     late = setup.old if setup.old and not setup.from_sampler else ""
     return "; ".join(filter(None, (*setup.distorted, late)))
 
 
+def _raised(setup: Setup) -> str:
+    """An entropy bonus. Entropy explodes without one, too."""
+    return setup.raised
+
+
+def _lowered(setup: Setup) -> str:
+    """A penalty on entropy, or rollouts that are drawn colder than they are learned."""
+    return setup.lowered
+
+
+def _paid_by_length(setup: Setup) -> str:
+    """A reward for long answers, or for short ones."""
+    return f"{setup.paid} are paid for" if setup.paid.endswith("answers") else ""
+
+
 def _besides(setup: Setup) -> str:
+    """A reward for something besides the task, or several that are weighed."""
     if setup.paid:
         return f"{setup.paid} are paid for"
     several = len(setup.weighed) > 1
     weights = ", ".join(f"{weight:g}" for weight in setup.weighed)
     return f"{len(setup.weighed)} rewards are weighed ({weights})" if several else ""
+
+
+Reason = Callable[[Setup], str]
+RULED_OUT: dict[str, Reason] = {
+    "staleness": _fresh,
+    "mismatch": _matched,
+    "tolerant_clip": _held,
+}
+POSSIBLE: dict[str, Reason] = {
+    "reward_hacking": _besides,
+    "staleness": _used_up,
+    "mismatch": _unmatched,
+    "tolerant_clip": _let_pass,
+    "entropy_explosion": _raised,
+    "entropy_collapse": _lowered,
+    "length": _paid_by_length,
+}
+"""By mechanism: why a setup does, in a clause; "" where it does not."""

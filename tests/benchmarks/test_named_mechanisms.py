@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.named_mechanisms import Caught, caught_in, confusion, named, report
+from benchmarks.named_mechanisms import (
+    Caught,
+    answers,
+    caught_in,
+    comparison,
+    confusion,
+    named,
+    report,
+    said_by,
+)
 from collapse_lab.records import Alarm, Record, Severity, Suspicion
 from collapse_lab.store import RunWriter
 
@@ -15,7 +24,7 @@ def alarm(step: int, severity: Severity, *mechanisms: str) -> Alarm:
 
 
 def caught(truth: str, *first: str) -> Caught:
-    return Caught("run", "grpo", truth, {"alarm": first})
+    return Caught("run", "grpo", truth, {"alarm": first}, {"alarm": first})
 
 
 def test_the_first_alarm_of_each_tier_is_asked():
@@ -36,7 +45,7 @@ def test_rows_are_what_went_wrong_and_columns_what_was_named_first():
         caught("format", "format", "length"),
         Caught("missed", "grpo", "format", {}),
     ]
-    lines = confusion(runs, "alarm").splitlines()
+    lines = confusion(answers(runs, "alarm", "the alarm")).splitlines()
     assert (
         lines[0] == "| failed by | format | length | unclear | named first | among the first two |"
     )
@@ -45,6 +54,25 @@ def test_rows_are_what_went_wrong_and_columns_what_was_named_first():
     assert "| 2/3, 67 %" in lines[3]
     assert lines[4].startswith("| all | 2 | 1 | 1 | 2/4, 50 %")
     assert "4 of 5 were caught." in report(runs)
+
+
+def test_an_alarm_is_asked_with_the_configuration_and_the_configuration_without_it():
+    clip, rate = ("tolerant_clip",), ("learning_rate",)
+    runs = [
+        Caught("a", "cispo", "tolerant_clip", {"alarm": rate}, {"alarm": clip}, clip + rate),
+        Caught("b", "cispo", "learning_rate", {"alarm": rate}, {"alarm": rate}, clip + rate),
+        Caught("missed", "grpo", "format", {}, {}, rate),
+    ]
+    lines = comparison(runs, "alarm").splitlines()[2:]
+    assert [line.split(" | ")[1][:3] for line in lines] == ["1/2", "2/2", "1/2"]
+    assert [line.split(" | ")[2][:3] for line in lines] == ["1/2", "2/2", "2/2"]
+
+
+def test_a_configuration_alone_says_what_it_makes_possible_or_else_the_rate():
+    arguments = {"num_generations": 8, "num_iterations": 2, "max_completion_length": 64}
+    weighed = {"loss_type": "sapo", "reward_weights": [1.0, 0.1]}
+    assert said_by(arguments | weighed) == ("staleness", "tolerant_clip", "learning_rate")
+    assert said_by({"reward_weights": [1.0, 0.1]}) == ("learning_rate",)
 
 
 def test_only_collapsed_runs_of_the_seeds_asked_for_are_taken(tmp_path: Path):
