@@ -30,7 +30,7 @@ from benchmarks.arena_runs import COLLAPSED
 from benchmarks.run_folders import seed_of, with_folders
 from collapse_lab.configured.suspects import suspects_of
 from collapse_lab.corpus import CorpusRun
-from collapse_lab.detectors.naming import RULES
+from collapse_lab.detectors.clues import RULES
 from collapse_lab.detectors.panel import Panel
 from collapse_lab.mechanisms import MECHANISMS
 from collapse_lab.records import Alarm
@@ -48,7 +48,8 @@ TIERS = {"alarm": ("alarm", "critical"), "watch": ("watch",)}
 class Caught:
     """A collapsed run: what was set up to go wrong, and what its first alarm of each tier names,
     the likeliest first; no entry for a tier that raised none. `configured` is what it names where
-    the configuration is known, and `alone` what the configuration says by itself."""
+    the configuration is known, `alone` what the configuration says by itself, and `ruled_out` what
+    that rules out."""
 
     name: str
     algorithm: str
@@ -56,6 +57,7 @@ class Caught:
     named: dict[str, tuple[str, ...]]
     configured: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     alone: tuple[str, ...] = ()
+    ruled_out: frozenset[str] = frozenset()
 
 
 def caught_in(roots: Sequence[Path], seeds: Sequence[int]) -> Iterator[Caught]:
@@ -69,6 +71,7 @@ def caught_in(roots: Sequence[Path], seeds: Sequence[int]) -> Iterator[Caught]:
                 named(alarms_of(run)),
                 named(alarms_of(run, run.config)),
                 said_by(run.config),
+                frozenset(suspects_of(run.config).ruled_out),
             )
 
 
@@ -131,6 +134,12 @@ def comparison(runs: Sequence[Caught], tier: str) -> str:
     return table_of(("named by", "named first", "among the first two"), rows)
 
 
+def impossible(runs: Sequence[Caught], tier: str) -> Share:
+    """Alarms that name, without the configuration, something that it rules out."""
+    told = [run for run in runs if tier in run.named]
+    return Share(sum(not run.ruled_out.isdisjoint(run.named[tier]) for run in told), len(told))
+
+
 def confusion(told: Sequence[Answer]) -> str:
     """Rows are what was set up to go wrong, columns what was named first."""
     pairs = Counter((truth, (*named, UNCLEAR)[0]) for truth, named in told)
@@ -154,6 +163,8 @@ def report(runs: Sequence[Caught]) -> str:
             f"### First {tier}",
             f"{caught} of {len(runs)} were caught.",
             comparison(runs, tier),
+            f"{share(impossible(runs, tier))} of the alarms name, among others, what the "
+            "configuration rules out, and do not with it.",
         ]
         for by in ("the alarm", "the alarm and the configuration"):
             parts += [f"By {by}:", confusion(answers(runs, tier, by))]

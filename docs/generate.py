@@ -16,7 +16,7 @@ import click
 from collapse_lab import demo
 from collapse_lab.cli import main
 from collapse_lab.configured import suspects
-from collapse_lab.detectors import naming
+from collapse_lab.detectors import clues, naming
 from collapse_lab.detectors.panel import DETECTORS, SCORED
 from collapse_lab.mechanisms import MECHANISMS
 from collapse_lab.readers import FILE_FORMATS, LINE_FORMATS
@@ -134,7 +134,7 @@ def mechanisms_page() -> str:
         inspect.cleandoc((naming.__doc__ or "").partition("\n\n")[2]),
     ]
     for key, known in MECHANISMS.items():
-        rule = " ".join((inspect.getdoc(naming.RULES[key]) or "").split())
+        rule = " ".join((inspect.getdoc(clues.RULES[key]) or "").split())
         tries = "\n".join(f"- {remedy.text} ({remedy.source})" for remedy in known.remedies)
         parts += [f"## {known.name.capitalize()}", f"`{key}`. {known.meaning}"]
         parts += [f"Told by: {rule}", *_configured(key), f"What to try:\n\n{tries}"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from collapse_lab.detectors.naming import ASKED, RULES
+from collapse_lab.detectors.clues import ASKED, RULES
 from collapse_lab.mechanisms import MECHANISMS, Mechanism, mechanism
 from collapse_lab.signals import SIGNALS
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from collapse_lab.configured.suspects import Suspects, suspects_of
 from collapse_lab.detectors.base import Detector, Finding, Scored, Step
+from collapse_lab.detectors.clues import ASKED
 from collapse_lab.detectors.cusum import CusumWatch
 from collapse_lab.detectors.edetector import ALPHA, EDetector
 from collapse_lab.detectors.excursions import Excursions
@@ -25,7 +26,7 @@ from collapse_lab.detectors.hazard import Hazard
 from collapse_lab.detectors.history import History
 from collapse_lab.detectors.limits import Limits
 from collapse_lab.detectors.movement import Movement
-from collapse_lab.detectors.naming import ASKED, likely
+from collapse_lab.detectors.naming import likely
 from collapse_lab.detectors.prior import Prior, shipped
 from collapse_lab.detectors.reward_drop import REWARDS, RewardDrop
 from collapse_lab.detectors.rules import RULES, Stuck

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collapse_lab.configured.suspects import NOTHING, Suspects
+from collapse_lab.detectors.clues import ASKED, RULES
 from collapse_lab.detectors.history import History
-from collapse_lab.detectors.naming import ASKED, MOST, likely
+from collapse_lab.detectors.naming import MOST, likely
 from collapse_lab.detectors.panel import Panel
 from collapse_lab.records import Alarm, Evidence, Record, Suspicion
 from collapse_lab.signals import SIGNALS
@@ -37,14 +39,20 @@ Course = Callable[[int], float] | float
 
 
 def named(
-    after: Mapping[str, Course], all_along: Mapping[str, Course] | None = None, *parts: Evidence
+    after: Mapping[str, Course],
+    all_along: Mapping[str, Course] | None = None,
+    *parts: Evidence,
+    suspects: Suspects = NOTHING,
 ) -> list[str]:
     """Of a run that is healthy but for what is so all along and what is so after the change."""
-    return [one.mechanism for one in suspicions(after, all_along, *parts)]
+    return [one.mechanism for one in suspicions(after, all_along, *parts, suspects=suspects)]
 
 
 def suspicions(
-    after: Mapping[str, Course], all_along: Mapping[str, Course] | None = None, *parts: Evidence
+    after: Mapping[str, Course],
+    all_along: Mapping[str, Course] | None = None,
+    *parts: Evidence,
+    suspects: Suspects = NOTHING,
 ) -> Sequence[Suspicion]:
     history = History(ASKED)
     for step in range(STEPS):
@@ -56,7 +64,7 @@ def suspicions(
             for name, course in courses.items()
         }
         history.update(Record(step, values=values))
-    return likely(parts, history, CHANGE)
+    return likely(parts, history, CHANGE, suspects)
 
 
 def part(signal: str, since: int, direction: str = "up", observed: float = 1.0) -> Evidence:
@@ -183,16 +191,77 @@ def test_of_two_that_speak_equally_the_first_to_move_comes_first() -> None:
     assert named(after, None, *length_first) == ["length", "format"]
 
 
+UNCLIPPED = {"ratio/clip_frac": 0.0}
+USUAL = Suspects(ruled_out={"tolerant_clip": "the clip is a usual one"})
+TOLERANT = Suspects(possible={"tolerant_clip": "the clip is wide"})
+NO_BAND = {"ratio/out_low_frac": math.nan, "ratio/out_high_frac": math.nan}
+RISING = {"optim/lr": lambda step: 1e-7 * step}
+
+
+def test_what_the_configuration_rules_out_is_not_named_and_the_rest_is_as_before() -> None:
+    after = {"policy/entropy": 0.9}
+    assert named(after, UNCLIPPED) == ["tolerant_clip", "entropy_explosion"]
+    assert named(after, UNCLIPPED, suspects=USUAL) == ["entropy_explosion"]
+    assert named(after, suspects=USUAL) == named(after)
+
+
+def test_what_the_configuration_makes_possible_comes_before_what_speaks_as_loud() -> None:
+    slightly_apart = {"mismatch/k3_kl": 0.005}
+    late = Suspects(possible={"mismatch": "the sampler's weights are 8 steps old"})
+    assert named(slightly_apart, RISING) == ["learning_rate", "mismatch"]
+    found = suspicions(slightly_apart, RISING, suspects=late)
+    assert [one.mechanism for one in found] == ["mismatch", "learning_rate"]
+    assert found[0].because == (
+        "mismatch/k3_kl is 0.005, 0.001 in the first record",
+        "as configured, the sampler's weights are 8 steps old",
+    )
+
+
+def test_what_is_only_possible_is_not_named_while_its_own_numbers_are_quiet() -> None:
+    assert named({}, suspects=TOLERANT) == []
+    assert named({}, RISING, suspects=TOLERANT) == ["learning_rate"]
+
+
+def test_a_configured_circumstance_that_no_number_shows_is_named_where_updates_grow() -> None:
+    found = suspicions({}, RISING | NO_BAND, suspects=TOLERANT)
+    assert [one.mechanism for one in found] == ["tolerant_clip", "learning_rate"]
+    assert found[0].because == (*found[1].because, "as configured, the clip is wide")
+    assert named({}, NO_BAND, suspects=TOLERANT) == []
+    assert named({}, RISING | NO_BAND) == ["learning_rate"]
+
+
+def test_a_number_that_is_none_stays_the_first_cause_whatever_is_configured() -> None:
+    bonus = Suspects(possible={"entropy_explosion": "an entropy bonus"})
+    moved = part("policy/entropy", 60), part("optim/grad_norm", 68, observed=math.nan)
+    found = named({"policy/entropy": 0.9}, None, *moved, suspects=bonus)
+    assert found == ["numerical", "entropy_explosion"]
+
+
 NUMBERS = st.sampled_from((0.0, 1e-300, 0.5, 1.0, -1.0, 1e300, math.nan, math.inf, -math.inf))
 
 
-@given(st.lists(st.dictionaries(st.sampled_from(ASKED), NUMBERS), max_size=12), st.integers(0, 12))
-def test_whatever_is_logged_naming_answers(rows: list[dict[str, float]], since: int) -> None:
+KEYS = st.lists(st.sampled_from(sorted(RULES)), unique=True)
+
+
+@given(
+    st.lists(st.dictionaries(st.sampled_from(ASKED), NUMBERS), max_size=12),
+    st.integers(0, 12),
+    KEYS,
+    KEYS,
+)
+def test_whatever_is_logged_and_configured_naming_answers(
+    rows: list[dict[str, float]], since: int, ruled_out: list[str], possible: list[str]
+) -> None:
     history = History(ASKED)
     for step, values in enumerate(rows):
         history.update(Record(step, values=values))
     evidence = [part(name, since, observed=row[name]) for row in rows for name in row]
-    assert len(likely(evidence, history, since)) <= MOST
+    suspects = Suspects(dict.fromkeys(ruled_out, "why"), dict.fromkeys(possible, "why"))
+    found = likely(evidence, history, since, suspects)
+    assert len(found) <= MOST
+    assert not {one.mechanism for one in found} & set(ruled_out)
+    configured = {one.mechanism for one in found if "as configured, why" in one.because}
+    assert configured == {one.mechanism for one in found} & set(possible)
 
 
 def test_no_more_than_the_likeliest_few_are_named() -> None:
