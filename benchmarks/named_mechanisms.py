@@ -10,7 +10,9 @@ A run that no alarm of the tier caught is no row's.
 
 Each run is judged without its configuration and with it, which changes no alarm and only what an
 alarm names. Whoever sets a failure up does so by the configuration, so what that alone says is
-asked as well: what it makes possible, or else a rate that is too high.
+asked as well: what it makes possible, or else a rate that is too high. `--suppose loss_type=cispo`
+puts another configuration on the same records (of TRL's runs, in its arguments): how much of what
+is named is the configuration's?
 
 `--seeds` takes the runs of those seeds alone: the rules were made while looking at seed 0 (of the
 arena, at all).
@@ -41,6 +43,7 @@ from collapse_lab.watch import detect
 TOLERANT = ("cispo", "sapo")
 """The arena's algorithms whose clip lets tokens beyond the band push."""
 UNCLEAR = "unclear"
+NOTHING_ELSE: Mapping[str, str] = {}
 TIERS = {"alarm": ("alarm", "critical"), "watch": ("watch",)}
 
 
@@ -60,19 +63,28 @@ class Caught:
     ruled_out: frozenset[str] = frozenset()
 
 
-def caught_in(roots: Sequence[Path], seeds: Sequence[int]) -> Iterator[Caught]:
+def caught_in(
+    roots: Sequence[Path], seeds: Sequence[int], supposed: Mapping[str, str] = NOTHING_ELSE
+) -> Iterator[Caught]:
     """Collapsed runs of these seeds (of all, without any)."""
     for run, folder in with_folders(roots):
         if run.label.kind in COLLAPSED and (not seeds or seed_of(folder) in seeds):
+            config = supposing(run.config, supposed)
             yield Caught(
                 run.name,
                 run.facts["algorithm"],
                 truth(run),
                 named(alarms_of(run)),
-                named(alarms_of(run, run.config)),
-                said_by(run.config),
-                frozenset(suspects_of(run.config).ruled_out),
+                named(alarms_of(run, config)),
+                said_by(config),
+                frozenset(suspects_of(config).ruled_out),
             )
+
+
+def supposing(config: Mapping[str, Any], supposed: Mapping[str, str]) -> dict[str, Any]:
+    if arguments := config.get("arguments"):
+        return {**config, "arguments": {**arguments, **supposed}}
+    return {**config, **supposed}
 
 
 def truth(run: CorpusRun) -> str:
@@ -176,9 +188,11 @@ def main(arguments: Sequence[str] = tuple(sys.argv[1:])) -> None:
     parser.add_argument("roots", nargs="+", type=Path)
     parser.add_argument("--seeds", default="", help="with commas; all of them without")
     parser.add_argument("--each", action="store_true", help="a line a run, too")
+    parser.add_argument("--suppose", action="append", default=[], metavar="NAME=VALUE")
     given = parser.parse_args(arguments)
+    supposed = dict(setting.split("=", 1) for setting in given.suppose)
     seeds = [int(seed) for seed in given.seeds.split(",") if seed]
-    runs = list(caught_in(given.roots, seeds))
+    runs = list(caught_in(given.roots, seeds, supposed))
     if given.each:
         for run in runs:
             print(

@@ -13,6 +13,7 @@ from benchmarks.named_mechanisms import (
     named,
     report,
     said_by,
+    supposing,
 )
 from collapse_lab.records import Alarm, Record, Severity, Suspicion
 from collapse_lab.store import RunWriter
@@ -73,6 +74,14 @@ def test_a_configuration_alone_says_what_it_makes_possible_or_else_the_rate():
     weighed = {"loss_type": "sapo", "reward_weights": [1.0, 0.1]}
     assert said_by(arguments | weighed) == ("staleness", "tolerant_clip", "learning_rate")
     assert said_by({"reward_weights": [1.0, 0.1]}) == ("learning_rate",)
+
+
+def test_another_configuration_can_be_put_on_the_same_records():
+    assert supposing({"a": 1, "arguments": {"b": 2}}, {"b": "3"}) == {
+        "a": 1,
+        "arguments": {"b": "3"},
+    }
+    assert supposing({"a": 1}, {"b": "3"}) == {"a": 1, "b": "3"}
 
 
 def test_only_collapsed_runs_of_the_seeds_asked_for_are_taken(tmp_path: Path):
