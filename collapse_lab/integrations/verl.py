@@ -3,13 +3,15 @@
 `with watch_verl(): ...` serves a process that trains itself. verl's own entry points train inside
 a Ray actor, which a patch in the driver does not reach; verl imports the modules that the
 environment variable VERL_USE_EXTERNAL_MODULES names in every process, and naming this one there
-patches each of them: the process that logs becomes the run.
+patches each of them: the process that logs becomes the run, with the configuration that verl gave
+its tracker.
 Source: verl `utils/tracking.py`, `__init__.py`.
 """
 
 from __future__ import annotations
 
 import functools
+import inspect
 import os
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
@@ -27,7 +29,7 @@ def watch_verl(run: Run | None = None, **options: Any) -> Generator[Run]:
     """
     own = run is None
     run = run or _begin(**options)
-    restore = _patch(lambda: run)
+    restore = _patch(lambda _: run)
     try:
         yield run
     except BaseException:
@@ -40,20 +42,27 @@ def watch_verl(run: Run | None = None, **options: Any) -> Generator[Run]:
         run.finish()
 
 
-def _patch(run: Callable[[], Run]) -> Callable[[], None]:
-    """Patches `Tracking.log`; `run` is asked at each call. Returns what undoes it."""
+def _patch(run: Callable[[Any], Run]) -> Callable[[], None]:
+    """Patches `Tracking`; `run` is asked at each call of its `log`, with the configuration that the
+    tracker was made with. Returns what undoes it."""
     Tracking: Any = import_module("verl.utils.tracking").Tracking
-    original = Tracking.log
+    original, made = Tracking.log, Tracking.__init__
+
+    @functools.wraps(made)
+    def remember(self: Any, *args: Any, **options: Any) -> None:
+        made(self, *args, **options)
+        given = inspect.signature(made).bind(self, *args, **options).arguments
+        self.collapse_lab_config = given.get("config")
 
     @functools.wraps(original)
     def log(self: Any, data: Mapping[str, Any], step: int, *args: Any, **options: Any) -> Any:
-        run().log(data, step)
+        run(getattr(self, "collapse_lab_config", None)).log(data, step)
         return original(self, data, step, *args, **options)
 
-    Tracking.log = log
+    Tracking.__init__, Tracking.log = remember, log
 
     def restore() -> None:
-        Tracking.log = original
+        Tracking.__init__, Tracking.log = made, original
 
     return restore
 
@@ -62,5 +71,16 @@ def _begin(**options: Any) -> Run:
     return init(**(dict[str, Any](project="verl", framework="verl") | options))
 
 
+def _begin_once() -> Callable[[Any], Run]:
+    begun: list[Run] = []
+
+    def run(config: Any) -> Run:
+        if not begun:
+            begun.append(_begin(config=config if isinstance(config, dict) else None))
+        return begun[0]
+
+    return run
+
+
 if __name__ in os.environ.get("VERL_USE_EXTERNAL_MODULES", "").split(","):
-    _patch(functools.cache(_begin))
+    _patch(_begin_once())

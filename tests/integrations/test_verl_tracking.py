@@ -75,12 +75,12 @@ def test_what_verl_tracks_is_recorded_and_still_goes_where_it_went(tmp_path: Pat
         + """
 import collapse_lab
 from verl.utils.tracking import Tracking
-original = Tracking.log
+original, made = Tracking.log, Tracking.__init__
 tracking = Tracking("project", "experiment", ["console", "file"])
 with collapse_lab.watch_verl(id="run"):
     assert Tracking.log is not original
     track(tracking)
-assert Tracking.log is original
+assert Tracking.log is original and Tracking.__init__ is made
 tracking.log({"actor/entropy": 9.0, "my/own": 0.0}, step=6)
 """,
         tmp_path,
@@ -134,7 +134,7 @@ def test_verl_itself_loads_the_patch_in_every_process_of_its_own(tmp_path: Path)
         STEPS
         + """
 from verl.utils.tracking import Tracking
-track(Tracking("project", "experiment"))
+track(Tracking("project", "experiment", "console", {"data": {"train_batch_size": 256}}))
 """,
         tmp_path,
         VERL_USE_EXTERNAL_MODULES="collapse_lab.integrations.verl",
@@ -143,3 +143,4 @@ track(Tracking("project", "experiment"))
     records = RunReader(folder).new()
     assert [record.step for record in records] == [1, 2, 3, 4, 5]
     assert records[3].values == expected(4)
+    assert RunReader(folder).meta["config"] == {"data": {"train_batch_size": 256}}
