@@ -22,8 +22,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from collapse_lab.configured.suspects import NOTHING, Suspects
-from collapse_lab.detectors.clues import DISAGREEMENT, RULES, Clue, Scene, growing_updates
+from collapse_lab.detectors.clues import DISAGREEMENT, RULES, growing_updates
 from collapse_lab.detectors.history import History
+from collapse_lab.detectors.scene import Clue, Scene
 from collapse_lab.records import Evidence, Suspicion
 
 MOST = 3
