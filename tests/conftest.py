@@ -121,7 +121,7 @@ def notice(alarm: Callable[..., Alarm]) -> Callable[..., Notice]:
     """A notice about such an alarm; what is no field of a notice is one of the alarm."""
 
     def build(run: str = "/runs/a", **fields: Any) -> Notice:
-        own = {name: fields.pop(name) for name in ("status", "ended") if name in fields}
+        own = {name: fields.pop(name) for name in ("status", "ended", "remark") if name in fields}
         return Notice(alarm(**fields), run, started=1e9, **own)
 
     return build

@@ -1,25 +1,23 @@
 """Alarms -> notices: what is worth sending to whom, and sending it without holding anybody up.
 
 Each target has a thread of its own. A notice that repeats what was just said is held back, a run
-sends a bounded number, and an alert is resolved when its signals have come back or the run ends.
+sends a bounded number, and an alert is over when its signals have come back or the run ends.
 """
 
 from __future__ import annotations
 
-import math
 import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from collapse_lab.alerts.recovery import Recovery
 from collapse_lab.alerts.sinks import Apprise, Hook, Notice, Refused, Sink, Webhook
 from collapse_lab.records import NEW_RUN, RESTART, SEVERITIES, Alarm, Record, Severity
 
 ATTEMPTS, FIRST_PAUSE = 4, 1.0
 """Tries a notice, and seconds before the second; each further pause is twice the one before."""
-RECOVERED_RECORDS = 10
-"""Records in a row in which every signal of an alarm is back within its band."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +60,7 @@ class _Firing:
 
     notice: Notice
     sent: float
-    calm: int = 0
+    recovery: Recovery
 
 
 class Dispatcher:
@@ -94,7 +92,7 @@ class Dispatcher:
         """Takes note of what was sent before a restart, without sending it again."""
         for alarm in alarms:
             notice = self._notice(alarm)
-            self._firing[alarm.detector] = _Firing(notice, self._clock())
+            self._firing[alarm.detector] = _Firing(notice, self._clock(), Recovery(alarm))
             for worker in self._workers:
                 worker.recall(notice)
 
@@ -106,24 +104,27 @@ class Dispatcher:
         notice = self._notice(alarm)
         if known:
             notice = replace(notice, started=known.notice.started)
-        self._firing[alarm.detector] = _Firing(notice, now)
+        self._firing[alarm.detector] = _Firing(notice, now, Recovery(alarm))
         self._send(notice)
 
-    def record(self, record: Record) -> None:
-        """Resolves the alerts whose signals have been back for long enough, and, when the run was
+    def record(self, record: Record) -> list[Notice]:
+        """Ends the alerts whose signals have come back, which are returned, and, when the run was
         restarted from a checkpoint, all."""
         if RESTART in record.notes or NEW_RUN in record.notes:
-            self.resolve()
+            self.end()
+        recovered: list[Notice] = []
         for detector, firing in list(self._firing.items()):
-            firing.calm = firing.calm + 1 if _back(firing.notice.alarm, record) else 0
-            if firing.calm >= RECOVERED_RECORDS:
+            if said := firing.recovery.update(record):
                 del self._firing[detector]
-                self._send(replace(firing.notice, status="resolved", ended=self._clock()))
+                over = {"status": "recovered", "ended": self._clock(), "remark": said}
+                recovered.append(replace(firing.notice, **over))
+                self._send(recovered[-1])
+        return recovered
 
-    def resolve(self) -> None:
-        """Resolves everything that still fires: the run has ended or begins anew."""
+    def end(self) -> None:
+        """Ends everything that still fires: the run has ended or begins anew."""
         for firing in self._firing.values():
-            self._send(replace(firing.notice, status="resolved", ended=self._clock()))
+            self._send(replace(firing.notice, status="ended", ended=self._clock()))
         self._firing.clear()
 
     def close(self, seconds: float) -> bool:
@@ -181,7 +182,7 @@ class _Worker:
 
     def _wants(self, notice: Notice) -> bool:
         severe = SEVERITIES.index(notice.alarm.severity) >= SEVERITIES.index(self._target.least)
-        return severe and (notice.status == "firing" or self._target.sink.tells_of_recovery)
+        return severe and notice.status in self._target.sink.tells_of
 
     def _work(self) -> None:
         while (notice := self._queue.get()) is not None:
@@ -206,13 +207,3 @@ class _Worker:
 
 def _worse(alarm: Alarm, than: Alarm) -> bool:
     return SEVERITIES.index(alarm.severity) > SEVERITIES.index(than.severity)
-
-
-def _back(alarm: Alarm, record: Record) -> bool:
-    """Whether every signal of the alarm is a number within its healthy band in this record."""
-    values = [record.values.get(part.signal, math.nan) for part in alarm.evidence]
-    bands = [(part.low, part.high) for part in alarm.evidence]
-    return bool(values) and all(
-        low <= value <= high and math.isfinite(value)
-        for value, (low, high) in zip(values, bands, strict=True)
-    )

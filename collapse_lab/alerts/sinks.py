@@ -1,7 +1,7 @@
 """Where an alert can go: a command, a webhook, a chat or mail service, a Python function.
 
 A sink sends one notice or raises; retries, limits and threads are the dispatcher's. To add one:
-a class here with `name`, `tells_of_recovery` and `send`, and a line in `targets`.
+a class here with `name`, `tells_of` and `send`, and a line in `targets`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from urllib.parse import urlsplit
 from collapse_lab.alerts.text import block, headline
 from collapse_lab.records import Alarm
 
-Status = Literal["firing", "resolved"]
+Status = Literal["firing", "recovered", "ended"]
+EVERY: frozenset[Status] = frozenset(("firing", "recovered", "ended"))
 NEVER = "0001-01-01T00:00:00Z"
 
 
@@ -36,7 +37,9 @@ class Notice:
     """One message about one alarm.
 
     `run` is the run folder; `started` and `ended` are unix seconds, `ended` None while firing.
-    `remark` is one more sentence about the alert itself, such as that it is the last one.
+    `status` is `recovered` when the signals have come back, `ended` when the run has, or was taken
+    back to a checkpoint. `remark` is one more sentence about the alert itself, such as that it is
+    the last one, or what has come back.
     """
 
     alarm: Alarm
@@ -54,19 +57,21 @@ class Notice:
     @property
     def title(self) -> str:
         """One line."""
-        state = "" if self.status == "firing" else "resolved, was "
+        state = "" if self.status == "firing" else f"{self.status}, was "
         return f"{PurePath(self.run).name}: {state}{headline(self.alarm)}"
 
     @property
     def text(self) -> str:
         """All that there is to say, in lines."""
-        return "\n".join(filter(None, [block(self.alarm, self.run), self.remark]))
+        told = block(self.alarm, self.run)
+        lines = [self.remark, told] if self.status == "recovered" else [told, self.remark]
+        return "\n".join(filter(None, lines))
 
 
 class Sink(Protocol):
-    """`tells_of_recovery` says whether it takes notices of status `resolved`, too."""
+    """`tells_of` are the states in which it takes notices."""
 
-    tells_of_recovery: ClassVar[bool]
+    tells_of: ClassVar[frozenset[Status]]
 
     @property
     def name(self) -> str: ...
@@ -82,7 +87,7 @@ class Hook:
 
     command: str
     timeout: float = 30.0
-    tells_of_recovery: ClassVar[bool] = False
+    tells_of: ClassVar[frozenset[Status]] = frozenset(("firing",))
 
     def __post_init__(self) -> None:
         if not self.command.strip():
@@ -123,7 +128,7 @@ class Webhook:
 
     url: str
     timeout: float = 10.0
-    tells_of_recovery: ClassVar[bool] = True
+    tells_of: ClassVar[frozenset[Status]] = EVERY
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)
@@ -150,9 +155,12 @@ class Webhook:
 
 
 class Apprise:
-    """Any service that apprise knows, by its URL: Slack, mail, Discord, ntfy, ..."""
+    """Any service that apprise knows, by its URL: Slack, mail, Discord, ntfy, ...
 
-    tells_of_recovery: ClassVar[bool] = False
+    Who was woken by an alarm is told when it is over, too, but not that a run has ended.
+    """
+
+    tells_of: ClassVar[frozenset[Status]] = frozenset(("firing", "recovered"))
 
     def __init__(self, url: str) -> None:
         try:
@@ -168,9 +176,11 @@ class Apprise:
             "alarm": apprise.NotifyType.WARNING,
             "critical": apprise.NotifyType.FAILURE,
         }
+        self._recovered = apprise.NotifyType.SUCCESS
 
     def send(self, notice: Notice) -> None:
-        kind = self._kinds[notice.alarm.severity]
+        firing = notice.status == "firing"
+        kind = self._kinds[notice.alarm.severity] if firing else self._recovered
         if not self._service.notify(title=notice.title, body=notice.text, notify_type=kind):
             raise RuntimeError("apprise could not deliver it")
 
@@ -180,7 +190,7 @@ class Call:
     """A Python function of the notice."""
 
     function: Callable[[Notice], object]
-    tells_of_recovery: ClassVar[bool] = True
+    tells_of: ClassVar[frozenset[Status]] = EVERY
 
     @property
     def name(self) -> str:
@@ -193,6 +203,7 @@ class Call:
 def alertmanager(notice: Notice) -> dict[str, Any]:
     """The notice as the body of an Alertmanager webhook (version 4), a group of one alert."""
     alarm, run = notice.alarm, PurePath(notice.run).name
+    status = "firing" if notice.status == "firing" else "resolved"
     labels = {
         "alertname": f"collapse-lab {alarm.detector}",
         "detector": alarm.detector,
@@ -203,7 +214,7 @@ def alertmanager(notice: Notice) -> dict[str, Any]:
     }
     annotations = {"summary": notice.title, "description": notice.text}
     alert = {
-        "status": notice.status,
+        "status": status,
         "labels": labels,
         "annotations": annotations,
         "startsAt": _rfc3339(notice.started),
@@ -215,7 +226,7 @@ def alertmanager(notice: Notice) -> dict[str, Any]:
         "version": "4",
         "groupKey": f"collapse-lab:{notice.fingerprint}",
         "truncatedAlerts": 0,
-        "status": notice.status,
+        "status": status,
         "receiver": "collapse-lab",
         "groupLabels": {"alertname": labels["alertname"], "run": run},
         "commonLabels": labels,

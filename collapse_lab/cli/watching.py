@@ -66,7 +66,8 @@ NOT_FOUND = 127
     metavar="[SEVERITY=]URL",
     help="Tell a service that apprise knows: slack://..., mailto://..., ntfy://... Needs the "
     "extra `alerts`. SEVERITY= in front gives this target its own threshold: "
-    "critical=slack://... May be repeated, as may --hook and --webhook.",
+    "critical=slack://... It is told, too, when the signals of an alarm have come back. May be "
+    "repeated, as may --hook and --webhook.",
 )
 @click.option(
     "--hook",

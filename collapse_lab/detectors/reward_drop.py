@@ -135,7 +135,11 @@ class RewardDrop:
         if self._since < BACK_FOR:
             return False
         now = (self._sums[-1] - self._sums[-1 - BACK_FOR]) / BACK_FOR
-        return now >= self._floor() + REGAINED * (drop.best - self._floor())
+        return now >= self._regained(drop)
+
+    def _regained(self, drop: Drop) -> float:
+        """The reward that counts as come back."""
+        return self._floor() + REGAINED * (drop.best - self._floor())
 
     def _forget(self) -> None:
         """A dip that is over is in no window any more; the best of before it still counts."""
@@ -177,6 +181,7 @@ class RewardDrop:
         began = fall(rewards, drop.window, self._reference(drop.window))
         since, low, high = (self._steps[i] for i in (began.at, began.low, began.high))
         band = (drop.best - drop.now) / drop.deviations * FAR_BEYOND
+        least = max(drop.best - band, self._regained(drop))
         fallen = rewards[began.at :]
         reward = Evidence(
             signal=self._signal,
@@ -184,11 +189,11 @@ class RewardDrop:
             since=since,
             observed=drop.now,
             expected=drop.best,
-            low=drop.best - band,
+            low=least,
             high=drop.best + band,
             direction="down",
             score=round(drop.deviations, 2),
-            bad_steps=int((fallen < drop.best - band).sum()),
+            bad_steps=int((fallen < least).sum()),
             steps=len(fallen),
         )
         return Finding(

@@ -14,7 +14,7 @@ from signal import Signals
 from typing import Any, Protocol
 
 from collapse_lab.actions import Signal, Stop, Touch
-from collapse_lab.alerts import Dispatcher, block, headline
+from collapse_lab.alerts import Dispatcher, Notice, block, headline
 from collapse_lab.records import RESTART, Alarm, Record
 from collapse_lab.store import STOP, RunReader, RunWriter
 from collapse_lab.watch import Judge, detect
@@ -99,7 +99,8 @@ class Session:
         try:
             for record, alarms in detect(records, self._panel):
                 if self._live:
-                    self._alerts.record(record)
+                    for over in self._alerts.record(record):
+                        self._say_over(over)
                     for alarm in alarms:
                         self._raise(alarm)
         except Exception as error:
@@ -112,13 +113,13 @@ class Session:
         """Adds to run.json what only the run itself could tell, such as its framework."""
         self._guard(lambda: self._writer.update_meta(**facts))
         self._planned_steps = facts.get("planned_steps") or self._planned_steps
-        self._config = facts.get("config") or self._config
+        self._config = facts.get("config", self._config)
 
     def finish(self, state: str, exit_code: int | None) -> None:
         """Delivers what is on its way, then closes and seals the folder."""
         if not self._heard and time.monotonic() - self._began >= LEAST_TRAINING_SECONDS:
             self.complain(NOTHING_HEARD)
-        self._alerts.resolve()
+        self._alerts.end()
         if not self._alerts.close(ALERT_SECONDS):
             self.complain(f"alerts were still on their way after {ALERT_SECONDS:g} seconds")
         self._guard(lambda: self._writer.finish(state, exit_code))
@@ -161,6 +162,12 @@ class Session:
         if self.plan.policy.meets(alarm) and not self._acted:
             self._acted = True
             self._act()
+
+    def _say_over(self, over: Notice) -> None:
+        if over.alarm.severity != "watch":
+            self.orders.say(
+                f"collapse-lab: recovered from the {headline(over.alarm)}; {over.remark}"
+            )
 
     def _act(self) -> None:
         match self.plan.policy.action:

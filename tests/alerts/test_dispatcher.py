@@ -5,11 +5,21 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from collapse_lab.alerts import Call, Dispatcher, Notice, Target, Webhook, targets
+from collapse_lab.alerts import (
+    Apprise,
+    Call,
+    Dispatcher,
+    Hook,
+    Notice,
+    Target,
+    Webhook,
+    targets,
+)
 from collapse_lab.records import RESTART, Alarm, Record
 
 MakeAlarm = Callable[..., Alarm]
@@ -83,31 +93,54 @@ def record(step: int, entropy: float, **notes: str) -> Record:
     return Record(step, values={"policy/entropy": entropy}, notes=notes)
 
 
-def test_ten_records_back_within_the_band_resolve_an_alert(alarm: MakeAlarm) -> None:
+def test_ten_records_back_within_the_band_end_an_alert(alarm: MakeAlarm) -> None:
     told: list[Notice] = []
     clock = Clock()
     dispatcher = Dispatcher([Target(Call(told.append))], "a", clock=clock)
     dispatcher.alarm(alarm(step=1))
-    entropies = [*[0.2] * 9, 0.1, *[0.2] * 9, float("nan"), *[0.2] * 10]
+    entropies = [*[0.03] * 10, *[0.2] * 7, float("nan"), *[0.2] * 10]
     for step, entropy in enumerate(entropies):
-        dispatcher.record(record(step, entropy))
-        assert len(told) <= 1 or step == len(entropies) - 1
+        over = dispatcher.record(record(step, entropy))
+        assert bool(over) == (step == len(entropies) - 1)
         clock.now += 1
     assert dispatcher.close(5)
-    assert told_of(told) == [(1, "firing"), (1, "resolved")]
+    assert told_of(told) == [(1, "firing"), (1, "recovered")]
     assert told[1].ended == 1e9 + len(entropies) - 1
+    assert told[1].text.startswith("policy/entropy is back at 0.2, over 10 records\n")
 
 
-def test_a_restart_and_the_end_resolve_what_fires(alarm: MakeAlarm) -> None:
+def test_a_restart_and_the_end_end_what_fires(alarm: MakeAlarm) -> None:
     told: list[Notice] = []
     dispatcher = Dispatcher([Target(Call(told.append))], "a")
     dispatcher.alarm(alarm(step=1))
     dispatcher.record(record(0, 0.1, **{RESTART: "step went back"}))
     dispatcher.alarm(alarm(step=5))
-    dispatcher.resolve()
-    dispatcher.resolve()
+    dispatcher.end()
+    dispatcher.end()
     assert dispatcher.close(5)
-    assert told_of(told) == [(1, "firing"), (1, "resolved"), (5, "firing"), (5, "resolved")]
+    assert told_of(told) == [(1, "firing"), (1, "ended"), (5, "firing"), (5, "ended")]
+
+
+def test_people_are_told_of_a_recovery_but_not_of_an_end_and_hooks_of_neither(
+    alarm: MakeAlarm, server: Any, tmp_path: Path
+) -> None:
+    pytest.importorskip("apprise")
+    mail = Target(Apprise(server.url.replace("http://", "json://")))
+    hook = Target(Hook(f"echo told >> {tmp_path}/hook"))
+    dispatcher = Dispatcher([mail, hook], "runs/a")
+    dispatcher.alarm(alarm(step=1))
+    for step in range(2, 12):
+        dispatcher.record(record(step, 0.2))
+    dispatcher.alarm(alarm(step=20))
+    dispatcher.end()
+    assert dispatcher.close(10)
+    titles = [(body["title"], body["type"]) for _, body in server.requests]
+    assert titles == [
+        ("a: alarm at step 1: entropy falls", "warning"),
+        ("a: recovered, was alarm at step 1: entropy falls", "success"),
+        ("a: alarm at step 20: entropy falls", "warning"),
+    ]
+    assert (tmp_path / "hook").read_text() == "told\ntold\n"
 
 
 def test_what_was_sent_before_a_restart_of_watch_is_not_sent_again(alarm: MakeAlarm) -> None:

@@ -68,11 +68,12 @@ def test_a_webhook_posts_what_alertmanager_would(notice: MakeNotice, server: Any
     assert "step 42" in alert["annotations"]["summary"]
 
 
-def test_a_resolved_alert_has_the_fingerprint_of_the_firing_one(
-    notice: MakeNotice, server: Any
+@pytest.mark.parametrize("status", ["recovered", "ended"])
+def test_a_webhook_calls_what_is_over_resolved_under_the_same_fingerprint(
+    notice: MakeNotice, server: Any, status: str
 ) -> None:
     Webhook(server.url).send(notice(step=42, detector="cusum"))
-    Webhook(server.url).send(notice(step=50, detector="cusum", status="resolved", ended=1e9 + 60))
+    Webhook(server.url).send(notice(step=50, detector="cusum", status=status, ended=1e9 + 60))
     firing, resolved = (body["alerts"][0] for _, body in server.requests)
     assert firing["fingerprint"] == resolved["fingerprint"]
     assert resolved["status"] == "resolved"

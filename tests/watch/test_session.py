@@ -54,3 +54,17 @@ def test_a_training_that_was_heard_or_a_short_command_is_not(
     assert run(tmp_path / "short", []) == []
     monkeypatch.setattr(session, "LEAST_TRAINING_SECONDS", 0.0)
     assert run(tmp_path / "heard", [Record(1, values={"reward/mean": 0.5})]) == []
+
+
+def test_a_fall_that_is_made_up_for_is_told_of_twice(tmp_path: Path) -> None:
+    learned = [min(0.8, 0.1 + 0.05 * step) for step in range(40)]
+    rewards = [*learned, *[0.1] * 12, *[0.8] * 30]
+    records = [
+        Record(step, values={"reward/mean": reward + 0.01 * (step % 2)})
+        for step, reward in enumerate(rewards)
+    ]
+    alarm, recovered = run(tmp_path / "run", records)
+    assert "ALARM at step 42 (reward-drop)" in alarm
+    # back is .8 of .805: three of the fall and seven of .805 are .595, two and eight are .665
+    assert recovered.startswith("collapse-lab: recovered from the alarm at step 42: the reward has")
+    assert recovered.endswith("; reward/mean is back at 0.665, over 10 records")
