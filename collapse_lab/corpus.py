@@ -29,8 +29,8 @@ FACTS = ("framework", "task", "algorithm", "failure", "setting")
 class CorpusRun:
     """`facts` hold every one of `FACTS`; runs of one `group` share task, algorithm and framework,
     or the folder of their logs where none of those is known. `made` is when the run began, in unix
-    seconds: by its first record, else by `run.json`; NaN where neither says. `config` is what
-    `run.json` states of the run's configuration."""
+    seconds: by its first record, else by `run.json`; NaN where neither says. `config` is the
+    run's configuration, as `run.json` or else the log states it."""
 
     name: str
     records: Sequence[Record]
@@ -121,7 +121,7 @@ def _read(path: Path, name: str, folder: str) -> Iterator[CorpusRun | LeftOut]:
             "/".join(facts[fact] for fact in FACTS[:3]) if known else folder,
             meta.get("planned_steps"),
             _made(meta, some),
-            stated,
+            stated or log.config(part),
         )
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from collapse_lab.detectors.panel import Panel
 from collapse_lab.records import Alarm, Record
 from collapse_lab.report.case import open_case
 from collapse_lab.store import RunReader, RunWriter
+from collapse_lab.watch.follow import follow
 from collapse_lab.watch.plan import Plan
 from collapse_lab.watch.session import Session
 
@@ -71,6 +73,37 @@ def by_the_corpus(folder: Path, config: Any) -> list[Alarm]:
     return [alarm for record in run.records for alarm in panel.update(record)]
 
 
+def by_replay_of_a_log(folder: Path, config: Any) -> list[Alarm]:
+    told = CliRunner().invoke(main, ["replay", "--json", str(logged(folder, config))]).output
+    return [Alarm.from_dict(alarm) for alarm in json.loads(told)["alarms"]]
+
+
+def by_report_of_a_log(folder: Path, config: Any) -> list[Alarm]:
+    return list(open_case(logged(folder, config)).alarms)
+
+
+def by_a_corpus_of_logs(folder: Path, config: Any) -> list[Alarm]:
+    (run,) = [one for one in read_corpus([logged(folder, config)]) if isinstance(one, CorpusRun)]
+    panel = Panel(config=run.config)
+    return [alarm for record in run.records for alarm in panel.update(record)]
+
+
+def by_following_a_log(folder: Path, config: Any) -> list[Alarm]:
+    session = Session(Plan(folder / "run", {}, judging, follow=True), Silent())
+    stop = threading.Event()
+
+    def until_the_end() -> Iterator[Record]:
+        for record in follow(logged(folder, config), [], stop, session.learn, print):
+            if record.step == len(records()) - 2:  # the last one is whole when the log ends
+                stop.set()
+            yield record
+
+    session.run(until_the_end())
+    session.finish("finished", None)
+    assert RunReader(folder / "run").meta.get("config", {}) == config
+    return RunReader(folder / "run").alarms()
+
+
 def by_the_process_itself(folder: Path, config: Any) -> list[Alarm]:
     with collapse_lab.init(id="run", root=folder, config=config) as run:
         for record in records():
@@ -78,18 +111,22 @@ def by_the_process_itself(folder: Path, config: Any) -> list[Alarm]:
     return run.alarms
 
 
+class Silent:
+    """`Orders` of a session that nobody hears."""
+
+    def say(self, text: str) -> None: ...
+
+    def signal(self, number: int) -> None: ...
+
+    def stop(self, grace: float, patient: bool) -> None: ...
+
+
+def judging(planned_steps: int | None, config: Any) -> Panel:
+    return Panel(planned_steps, config=config)
+
+
 def by_watch(folder: Path, config: Any) -> list[Alarm]:
-    class Silent:
-        def say(self, text: str) -> None: ...
-
-        def signal(self, number: int) -> None: ...
-
-        def stop(self, grace: float, patient: bool) -> None: ...
-
-    def panel(planned_steps: int | None, config: Any) -> Panel:
-        return Panel(planned_steps, config=config)
-
-    session = Session(Plan(folder / "run", {}, panel), Silent())
+    session = Session(Plan(folder / "run", {}, judging), Silent())
     session.learn(config=config)
     session.run(records())
     session.finish("finished", 0)
@@ -104,10 +141,19 @@ def written(folder: Path, config: Any) -> Path:
     return folder / "run"
 
 
+def logged(folder: Path, config: Any) -> Path:
+    """A log of somebody else's, which states how its run was set up."""
+    lines = [json.dumps({"config": config})] if config else []
+    lines += [json.dumps({"step": one.step, **one.values}) for one in records()]
+    path = folder / "metrics.jsonl"
+    path.write_text("\n".join([*lines, ""]))
+    return path
+
+
 @pytest.mark.parametrize(
     "judged",
     [by_replay, by_report, by_dashboard, by_workbench, by_the_corpus, by_the_process_itself,
-     by_watch],
+     by_watch, by_replay_of_a_log, by_report_of_a_log, by_a_corpus_of_logs, by_following_a_log],
 )  # fmt: skip
 @pytest.mark.parametrize(
     ("config", "first"),

@@ -69,9 +69,11 @@ def replay(
         replayed = Replayed(path, log)
         stated = _stated(path)
         planned = planned_steps or stated.get("planned_steps")
-        panel = partial(Panel, planned, limits=limits, config=stated.get("config"))
-        for record, alarms in detect(records, panel):
-            replayed.add(record, alarms)
+        for run, part in runs_of(records):
+            config = stated.get("config") or log.config(run)
+            panel = partial(Panel, planned, limits=limits, config=config)
+            for record, alarms in detect(part, panel):
+                replayed.add(record, alarms)
         click.echo(json.dumps(replayed.to_dict()) if as_json else replayed.to_text())
         if code == 0 and fail_on and any(_reaches(alarm, fail_on) for _, alarm in replayed.alarms):
             code = ALARMED

@@ -46,8 +46,9 @@ class Settings:
         return value if isinstance(value, str) else None
 
     def switch(self, name: str) -> bool | None:
+        """True or False; some stores keep them as 1 and 0."""
         value = self.leaves.get(name)
-        return value if isinstance(value, bool) else None
+        return bool(value) if isinstance(value, (int, float)) and value in (0, 1) else None
 
     def numbers(self, name: str) -> list[float]:
         """Of a list, those of its parts that are finite numbers."""

@@ -15,7 +15,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 SURE = 0.9
 """A claim that ends the search: no other format looks like this."""
@@ -89,6 +89,16 @@ class FileFormat(Protocol):
     def new(self) -> list[Row]: ...
 
     def close(self) -> list[Row]: ...
+
+
+@runtime_checkable
+class Configured(Protocol):
+    """What a format, of lines or not, has besides when its logs state how a run was set up."""
+
+    def config(self, run: str) -> Mapping[str, Any]:
+        """The configuration of a run as far as it has been read, by the log's own names, which may
+        be nested or joined with dots; {} where the log states none. `run` is `Row.run`."""
+        ...
 
 
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")

@@ -7,7 +7,7 @@ Home-grown loops dump their history so: `{"mean_reward": [...], "loss": [...]}`,
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -43,6 +43,7 @@ class JsonDocument:
         self._seen: tuple[int, int] | None = None
         self._read: Table = []
         self._fields = FieldReader(TABLE_STEP_KEYS)
+        self._config: Mapping[str, Any] = {}
 
     def new(self) -> list[Row]:
         status = self._path.stat()
@@ -50,9 +51,14 @@ class JsonDocument:
             return []
         self._seen = (status.st_size, status.st_mtime_ns)
         try:
-            table = find_table(json.loads(self._path.read_bytes()))
+            document = json.loads(self._path.read_bytes())
+            table = find_table(document)
         except (ValueError, RecursionError):
             return []
+        stated = (
+            cast(dict[str, Any], document).get("config") if isinstance(document, dict) else None
+        )
+        self._config = cast(dict[str, Any], stated) if isinstance(stated, dict) else {}
         fresh = table[len(self._read) :] if table[:1] == self._read[:1] else table
         self._read = table
         rows = [self._fields.row(dict(flatten(entry))) for entry in fresh]
@@ -60,6 +66,9 @@ class JsonDocument:
 
     def close(self) -> list[Row]:
         return []
+
+    def config(self, run: str) -> Mapping[str, Any]:
+        return self._config
 
 
 def find_table(document: Any) -> Table:

@@ -7,8 +7,8 @@ The metrics.jsonl of tinker-cookbook and ROLL, and most home-grown loops. Bare `
 from __future__ import annotations
 
 import json
-from collections.abc import Set
-from typing import Any, ClassVar
+from collections.abc import Mapping, Set
+from typing import Any, ClassVar, cast
 
 from collapse_lab.readers.base import Row
 from collapse_lab.readers.fields import FieldReader, flatten
@@ -30,6 +30,7 @@ class JsonLines:
         self._held: Row | None = None
         self._counted: Set[str] | None = None
         self._has_steps = False
+        self._config: Mapping[str, Any] = {}
 
     @classmethod
     def claims(cls, head: list[str]) -> float:
@@ -63,6 +64,9 @@ class JsonLines:
     def close(self) -> list[Row]:
         return []
 
+    def config(self, run: str) -> Mapping[str, Any]:
+        return self._config
+
     def parse(self, line: str) -> dict[str, Any] | None:
         """The flat fields of a line that is a JSON object, else None."""
         text = line.strip()
@@ -72,6 +76,8 @@ class JsonLines:
             document = json.loads(text)
         except (ValueError, RecursionError):
             return None
-        document.pop("config", None)  # RLlib repeats it in every line
+        stated = document.pop("config", None)  # RLlib repeats it in every line
+        if isinstance(stated, dict):
+            self._config = cast(dict[str, Any], stated)
         nested = any(isinstance(value, dict) for value in document.values())
         return dict(flatten(document)) if nested else document

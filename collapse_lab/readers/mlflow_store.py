@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from collapse_lab.readers.base import Row, number
 from collapse_lab.readers.points import Gatherer, Point
+from collapse_lab.readers.settings_text import from_texts
 from collapse_lab.readers.sqlite_reading import columns, query
 from collapse_lab.tail import Tail
 
@@ -26,6 +27,7 @@ _NEW_POINTS = """
     FROM metrics JOIN runs ON runs.run_uuid = metrics.run_uuid
     WHERE metrics.rowid > ? AND runs.lifecycle_stage = 'active' ORDER BY metrics.rowid
 """
+_PARAMETERS = "SELECT key, value FROM params WHERE run_uuid = ?"
 
 
 class MlflowDatabase:
@@ -42,6 +44,7 @@ class MlflowDatabase:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._last_row = 0
+        self._ids: dict[str, str] = {}
         self._gatherer = Gatherer()
 
     def new(self) -> list[Row]:
@@ -55,11 +58,18 @@ class MlflowDatabase:
             infinite = abs(value) == sys.float_info.max
             value = math.nan if is_nan else math.copysign(math.inf, value) if infinite else value
             note = INFINITY if infinite else ""
-            points.append(Point(step, key, value, time / 1000, _label(name, run), note))
+            label = _label(name, run)
+            self._ids[label] = run
+            points.append(Point(step, key, value, time / 1000, label, note))
         return self._gatherer.rows(points)
 
     def close(self) -> list[Row]:
         return []
+
+    def config(self, run: str) -> Mapping[str, Any]:
+        if run not in self._ids or not columns(self._path, "params") >= {"key", "run_uuid"}:
+            return {}
+        return from_texts(dict(query(self._path, _PARAMETERS, self._ids[run])))
 
 
 class MlflowFolder:
@@ -89,6 +99,13 @@ class MlflowFolder:
 
     def close(self) -> list[Row]:
         return []
+
+    def config(self, run: str) -> Mapping[str, Any]:
+        """`params/<name>` holds the text of one setting."""
+        folders = [f / "params" for f in _runs(self._path) if _label(_name(f), f.name) == run]
+        files = [file for folder in folders for file in folder.rglob("*") if file.is_file()]
+        names = {file: "/".join(file.parts[len(folders[0].parts) :]) for file in files}
+        return from_texts({name: file.read_text(errors="replace") for file, name in names.items()})
 
     def _points(self, file: Path, run: Path) -> Iterator[Point]:
         key = file.relative_to(run / "metrics").as_posix()

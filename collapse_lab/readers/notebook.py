@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
-from collapse_lab.readers.base import LineFormat, Row
+from collapse_lab.readers.base import Configured, LineFormat, Row
 
 HEAD_LINES = 4000
 
@@ -28,6 +29,7 @@ class Notebook:
         self._path = path
         self._seen = -1
         self._rows_read = 0
+        self._config: Mapping[str, Any] = {}
 
     def new(self) -> list[Row]:
         saved = self._path.stat().st_mtime_ns
@@ -37,7 +39,7 @@ class Notebook:
         lines = printed_lines(self._path)
         if lines is None:
             return []
-        rows = read_lines(lines)
+        rows, self._config = read_lines(lines)
         rerun = len(rows) < self._rows_read
         fresh = rows if rerun else rows[self._rows_read :]
         self._rows_read = len(rows)
@@ -45,6 +47,9 @@ class Notebook:
 
     def close(self) -> list[Row]:
         return []
+
+    def config(self, run: str) -> Mapping[str, Any]:
+        return self._config
 
 
 def printed_lines(path: Path) -> list[str] | None:
@@ -62,8 +67,9 @@ def printed_lines(path: Path) -> list[str] | None:
         return None
 
 
-def read_lines(lines: list[str]) -> list[Row]:
-    """Rows by the line format that claims the lines most surely; [] when none does."""
+def read_lines(lines: list[str]) -> tuple[list[Row], Mapping[str, Any]]:
+    """Rows and configuration by the line format that claims the lines most surely; none when none
+    does."""
     from collapse_lab.readers import LINE_FORMATS
 
     head = lines[:HEAD_LINES]
@@ -72,9 +78,10 @@ def read_lines(lines: list[str]) -> list[Row]:
     }
     best = max(claims, key=lambda form: claims[form])
     if claims[best] <= 0:
-        return []
+        return [], {}
     form = best()
-    return [row for line in lines for row in form.feed(line)] + form.close()
+    rows = [row for line in lines for row in form.feed(line)] + form.close()
+    return rows, form.config("") if isinstance(form, Configured) else {}
 
 
 def _text(text: Any) -> str:

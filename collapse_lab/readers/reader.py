@@ -9,13 +9,23 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from collapse_lab.readers import FILE_FORMATS, LINE_FORMATS
 from collapse_lab.readers.aliases import UNKNOWN
 from collapse_lab.readers.assembler import Assembler
-from collapse_lab.readers.base import LIKELY, SURE, FileFormat, LineFormat, Row, UnreadableLog
+from collapse_lab.readers.base import (
+    LIKELY,
+    SURE,
+    Configured,
+    FileFormat,
+    LineFormat,
+    Row,
+    UnreadableLog,
+)
 from collapse_lab.records import NEW_RUN, Record
 from collapse_lab.tail import Tail
 
@@ -52,6 +62,11 @@ class LineReader:
     def format(self) -> str | None:
         """Name of the format, None while no line has told."""
         return self._reading.name if self._reading else None
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """What the lines so far say of how the run was set up."""
+        return self._reading.config("") if isinstance(self._reading, Configured) else {}
 
     def feed(self, line: str) -> list[Record]:
         """Records that this line completes."""
@@ -163,6 +178,13 @@ class Log:
     def unmapped(self) -> list[str]:
         """Keys that are in no table; they are kept under their own names."""
         return list(self.assembler.names.unmapped)
+
+    def config(self, run: str = "") -> Mapping[str, Any]:
+        """What the log so far says of how a run was set up, {} where it does not. `run` is the name
+        that a `NEW_RUN` note gives it, "" for the only one."""
+        if self._file is None:
+            return self._lines.config
+        return self._file.config(run) if isinstance(self._file, Configured) else {}
 
     def new(self) -> list[Record]:
         """Records completed since the last call."""

@@ -1,19 +1,25 @@
 """TensorBoard: an event file, or a folder of them, through TensorBoard's own reader.
 
-Event files of one folder continue one run; each sub-folder is a run of its own.
+Event files of one folder continue one run; each sub-folder is a run of its own. The configuration
+is the text `args` (transformers, TRL) or what `add_hparams` wrote (NeMo-RL), which torch puts into
+a sub-folder of the run's.
+Source: transformers `integrations/integration_utils.py`, NeMo-RL `utils/logger.py`, torch
+`utils/tensorboard/`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
 from collapse_lab.readers.base import Row
 from collapse_lab.readers.optional import tracker_module
 from collapse_lab.readers.points import Gatherer, Point
+from collapse_lab.readers.settings_text import from_json
 
 PATTERNS = ("*tfevents*", "*/*tfevents*", "*/*/*tfevents*")
+ARGUMENTS, HPARAMS = "args/text_summary", "_hparams_/session_start_info"
 
 
 class TensorBoardEvents:
@@ -37,8 +43,12 @@ class TensorBoardEvents:
         self._path = path
         self._open_file = loading.LegacyEventFileLoader
         self._to_array = tracker_module("tensorboard.util.tensor_util", path).make_ndarray
+        plugin = tracker_module("tensorboard.plugins.hparams.plugin_data_pb2", path)
+        self._hparams: Any = plugin.HParamsPluginData
+        self._broken = tracker_module("google.protobuf.message", path).DecodeError
         self._loaders: dict[Path, Any] = {}
         self._tags: dict[str, set[str]] = {}
+        self._configs: dict[Path, dict[str, Any]] = {}
         self._gatherer = Gatherer()
 
     def new(self) -> list[Row]:
@@ -55,12 +65,21 @@ class TensorBoardEvents:
     def close(self) -> list[Row]:
         return []
 
+    def config(self, run: str) -> Mapping[str, Any]:
+        own = self._path / run if self._path.is_dir() else self._path.parent
+        if own in self._configs:
+            return self._configs[own]
+        below = (stated for folder, stated in self._configs.items() if folder.parent == own)
+        return next(below, dict[str, Any]())
+
     def _points(self, file: Path, run: str) -> Iterator[Point]:
         tags = self._tags.setdefault(run, set())
         for event in self._loaders[file].Load():
             for entry in event.summary.value:
                 value = self._scalar(entry)
                 if value is None:
+                    if stated := self._stated(entry):
+                        self._configs[file.parent] = stated
                     continue
                 tags.add(entry.tag)
                 # rsl_rl writes each curve a second time with seconds in place of the step.
@@ -76,6 +95,25 @@ class TensorBoardEvents:
             return None
         array = self._to_array(entry.tensor)
         return float(array.item()) if array.size == 1 and array.dtype.kind in "fiub" else None
+
+    def _stated(self, entry: Any) -> dict[str, Any]:
+        """The configuration that a summary value holds; {} where it holds something else."""
+        if entry.tag == ARGUMENTS and entry.HasField("tensor"):
+            texts = self._to_array(entry.tensor).ravel().tolist()
+            return from_json(texts[0]) if texts and isinstance(texts[0], bytes) else {}
+        if entry.tag == HPARAMS:
+            data = self._hparams()
+            try:
+                data.ParseFromString(entry.metadata.plugin_data.content)
+            except self._broken:
+                return {}
+            values = data.session_start_info.hparams.items()
+            return {
+                name: getattr(value, kind)
+                for name, value in values
+                if (kind := value.WhichOneof("kind"))
+            }
+        return {}
 
 
 def _files(folder: Path) -> Iterator[Path]:

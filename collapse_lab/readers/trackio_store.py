@@ -7,14 +7,17 @@ Non-finite numbers are the strings "NaN", "Infinity" and "-Infinity" there. Sour
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
 from collapse_lab.readers.base import Row
 from collapse_lab.readers.fields import FieldReader, LogCalls, flatten
+from collapse_lab.readers.settings_text import from_json
 from collapse_lab.readers.sqlite_reading import columns, query
 
 _NEW_ROWS = "SELECT id, run_name, step, timestamp, metrics FROM metrics WHERE id > ? ORDER BY id"
+_CONFIG = "SELECT config FROM configs WHERE run_name = ? ORDER BY id DESC LIMIT 1"
 
 
 class TrackioDatabase:
@@ -45,3 +48,12 @@ class TrackioDatabase:
 
     def close(self) -> list[Row]:
         return []
+
+    def config(self, run: str) -> Mapping[str, Any]:
+        """What its `init` was given; names that begin with "_" are trackio's own."""
+        if not columns(self._path, "configs") >= {"id", "run_name", "config"}:
+            return {}  # a store of before trackio kept them
+        for (text,) in query(self._path, _CONFIG, run):
+            stated = from_json(text)
+            return {name: value for name, value in stated.items() if not name.startswith("_")}
+        return {}

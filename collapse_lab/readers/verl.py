@@ -3,8 +3,9 @@
 Console: `step:12 - actor/entropy:0.09 - actor/lr:1e-06 - ...`, usually behind a Ray prefix,
 sometimes behind a progress bar on the same line; numbers as `:.3f` (to mid-2025), four
 significant digits, or full repr with `np.float64(...)` around NumPy scalars. File:
-`{"step":12,"data":{...}}`, in which NaN and infinity are null.
-Source: verl `utils/logger/aggregate_logger.py`, `utils/tracking.py`.
+`{"step":12,"data":{...}}`, in which NaN and infinity are null. Before its first step the console
+shows the whole configuration.
+Source: verl `utils/logger/aggregate_logger.py`, `utils/tracking.py`, `trainer/main_ppo.py`.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Mapping
 from typing import Any, ClassVar, cast
 
 from collapse_lab.readers.base import SURE, Row, clean, number
 from collapse_lab.readers.fields import to_number
+from collapse_lab.readers.printed import PrintedDict
 from collapse_lab.records import RESTART
 
 _STEP = re.compile(r"(?<![\w/])step:(\d+) - (?=[^\s:]+:)")
@@ -34,6 +37,7 @@ class VerlConsole:
         self._keys: set[str] = set()
         self._last_keys: set[str] = set()
         self._step = -1
+        self._printed = PrintedDict("actor_rollout_ref")
 
     @classmethod
     def claims(cls, head: list[str]) -> float:
@@ -41,6 +45,7 @@ class VerlConsole:
         return SURE if any(form.feed(line) for line in head) else 0.0
 
     def feed(self, line: str) -> list[Row]:
+        self._printed.feed(line)
         if "step:" not in line or not (found := _STEP.search(line)):
             return []
         values: dict[str, float] = {}
@@ -56,6 +61,9 @@ class VerlConsole:
 
     def close(self) -> list[Row]:
         return []
+
+    def config(self, run: str) -> Mapping[str, Any]:
+        return self._printed.found
 
     def _is_cut(self, values: dict[str, float], last: str) -> bool:
         """Whether the line ends amid the keys of earlier ones: its last number may lack digits.

@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
 from collapse_lab.readers.base import Row, UnreadableLog
 from collapse_lab.readers.fields import FieldReader, LogCalls, flatten
 from collapse_lab.readers.optional import tracker_module
+from collapse_lab.readers.settings_text import from_json
 
 BLOCK = 32768
 CHUNK_HEADER = struct.Struct("<IHB")  # CRC-32 of kind and body, length of the body, kind
@@ -26,7 +27,7 @@ INTERNAL = ("_wandb", "_runtime")
 
 
 class WandbOffline:
-    """History of a `.wandb` file, or of every run below a wandb folder.
+    """History and configuration of a `.wandb` file, or of every run below a wandb folder.
 
     Raises UnreadableLog when wandb is not installed.
     """
@@ -47,6 +48,7 @@ class WandbOffline:
         self._logs: dict[Path, LevelLog] = {}
         self._fields: dict[Path, FieldReader] = {}
         self._calls: dict[Path, LogCalls] = {}
+        self._configs: dict[str, dict[str, Any]] = {}
 
     def new(self) -> list[Row]:
         files = sorted(_files(self._path)) if self._path.is_dir() else [self._path]
@@ -55,15 +57,22 @@ class WandbOffline:
     def close(self) -> list[Row]:
         return []
 
+    def config(self, run: str) -> Mapping[str, Any]:
+        return self._configs.get(run, {})
+
     def _rows(self, file: Path, run: str) -> Iterator[Row]:
         log = self._logs.setdefault(file, LevelLog(file))
         fields = self._fields.setdefault(file, FieldReader(("_step",)))
         calls = self._calls.setdefault(file, LogCalls())
         for record in map(self._message.FromString, log.new()):
-            if record.WhichOneof("record_type") == "history":
+            kind = record.WhichOneof("record_type")
+            if kind == "history":
                 row = fields.row(_history(record.history), run)
                 if row.step is not None and row.values:
                     yield calls.row(row)
+            elif kind in ("run", "config"):
+                changed = record.config if kind == "config" else record.run.config
+                configure(self._configs.setdefault(run, {}), changed)
 
 
 class LevelLog:
@@ -116,6 +125,17 @@ def _history(history: Any) -> dict[str, Any]:
         value = json.loads(item.value_json)
         fields |= dict(flatten({key: value})) if key not in INTERNAL else {}
     return fields
+
+
+def configure(config: dict[str, Any], changed: Any) -> None:
+    """What one record changes of the configuration: settings that are stated, each as a JSON text,
+    and settings that are gone. wandb's own part is left out."""
+    for item in changed.update:
+        name = ".".join(item.nested_key) or item.key
+        if name and not name.startswith("_wandb"):
+            config |= from_json(f"{{{json.dumps(name)}: {item.value_json}}}")
+    for item in changed.remove:
+        config.pop(".".join(item.nested_key) or item.key, None)
 
 
 def _files(folder: Path) -> Iterator[Path]:

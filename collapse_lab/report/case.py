@@ -26,7 +26,8 @@ class Case:
     """One run as a report tells it.
 
     `name` is that of the run folder or the log, `part` that of the run within a log that holds
-    `parts` of them. `judged` says that the alarms were found now, by a replay, rather than while
+    `parts` of them. `meta` is run.json, with the configuration that a log states where it has none.
+    `judged` says that the alarms were found now, by a replay, rather than while
     the run went on. `not_monitored` is what could not be judged. `samples` are (when, rollouts).
     """
 
@@ -110,9 +111,15 @@ def open_case(path: Path | str, alarms: Sequence[Alarm] | None = None) -> Case:
     judged = not told
     unseen: Sequence[str] = ()
     parts = runs_of(records)
+    metas = {
+        run: meta | {"config": config}
+        if (config := meta.get("config") or log.config(run))
+        else meta
+        for run, _ in parts
+    }
     run, part = parts[-1]
     if not told and alarms is None:
-        run, part, told, unseen = _worst(parts, meta)
+        run, part, told, unseen = _worst(parts, metas)
     alarm = first_firm(told or alarms or ())
     return Case(
         path=path,
@@ -125,7 +132,7 @@ def open_case(path: Path | str, alarms: Sequence[Alarm] | None = None) -> Case:
         not_monitored=alarm.not_monitored if alarm else unseen,
         format=str(log.format),
         framework=str(meta.get("framework") or log.framework),
-        meta=meta,
+        meta=metas[run],
         samples=samples_around(path / SAMPLES, alarm) if path.is_dir() else [],
         label=label_run(part),
     )
@@ -149,11 +156,11 @@ def first_to_move(about: Alarm, earlier: Sequence[Alarm]) -> list[Evidence]:
 
 
 def _worst(
-    parts: Sequence[tuple[str, Sequence[Record]]], meta: Mapping[str, Any]
+    parts: Sequence[tuple[str, Sequence[Record]]], metas: Mapping[str, Mapping[str, Any]]
 ) -> tuple[str, Sequence[Record], list[Alarm], tuple[str, ...]]:
     """The run with the worst alarm, or else the last: its name, records, alarms and what could not
     be judged."""
-    judged = [(run, part, *_judge(part, meta)) for run, part in reversed(parts)]
+    judged = [(run, part, *_judge(part, metas[run])) for run, part in reversed(parts)]
     worst = [max((SEVERITIES.index(a.severity) for a in one[2]), default=-1) for one in judged]
     return judged[worst.index(max(worst))]
 

@@ -6,12 +6,13 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from collapse_lab.readers.base import UnreadableLog
 from collapse_lab.readers.reader import Log
-from collapse_lab.records import Record
+from collapse_lab.records import NEW_RUN, Record
 from collapse_lab.watch.plan import Plan
 from collapse_lab.watch.session import Session
 from collapse_lab.watch.status import Status
@@ -65,6 +66,24 @@ def follow(
     """
     known = {_content(record) for record in stored}
     log: Log | None = None
+    run: str = ""
+    config: Mapping[str, Any] = {}
+
+    def fresh(records: list[Record], log: Log) -> Iterator[Record]:
+        """Those that are not stored; how their run was set up is learned before the first."""
+        nonlocal run, config
+        asked = False
+        for record in records:
+            asked &= NEW_RUN not in record.notes
+            run = record.notes.get(NEW_RUN, run)
+            if _content(record) in known:
+                continue
+            if not asked and (stated := log.config(run)) != config:
+                config = stated
+                learn(config=config)
+            asked = True
+            yield record
+
     facts, told, size, heard = (None, None), "", -1, time.monotonic()
     while not stop.is_set():
         if log is None or log.format is None:  # what was no log yet may become one of any format
@@ -80,14 +99,16 @@ def follow(
         if log and log.format and (log.framework, log.format) != facts:
             facts = log.framework, log.format
             learn(framework=log.framework, format=log.format)
-        yield from (record for record in records if _content(record) not in known)
+        if log:
+            yield from fresh(records, log)
         stop.wait(look_every)
     try:
         rest = log.close() if log else []
     except UnreadableLog as error:
         say(f"collapse-lab: {error}")
     else:
-        yield from (record for record in rest if _content(record) not in known)
+        if log:
+            yield from fresh(rest, log)
 
 
 def _opened(path: Path) -> tuple[Log | None, str]:

@@ -15,7 +15,7 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from types import FrameType
 from typing import Any
@@ -124,6 +124,7 @@ class Observer:
         self._inbox = InboxReader(session.plan.folder, session.past, session.learn)
         self._frames, self._lines, self._reader = Frames(), Lines(), LineReader()
         self._framework: str | None = None
+        self._config: Mapping[str, Any] = {}
         self._pid = 0
         self._relay_lives, self._ended = True, False
 
@@ -194,6 +195,9 @@ class Observer:
         if framework != self._framework and not self._inbox.active:
             self._framework = framework
             self._session.learn(framework=framework, format=self._reader.format)
+        if records and not self._inbox.active and self._reader.config != self._config:
+            self._config = self._reader.config
+            self._session.learn(config=self._config)
         yield from self._stamped(records)
 
     def _stamped(self, records: list[Record]) -> Iterator[Record]:

@@ -36,6 +36,14 @@ def test_every_spelling_of_a_non_finite_number_is_kept(tmp_path: Path) -> None:
     assert math.isnan(record.values["e"]) and record.notes == {"e": NULL}
 
 
+def test_the_configuration_in_a_line_is_that_of_the_run(tmp_path: Path) -> None:
+    how = {"epsilon": 0.2, "optim": {"lr": 1e-6}}
+    lines = json.dumps({"config": how}), '{"step": 1, "loss": 1}', '{"step": 2, "config": 3}'
+    records, log = read(write(tmp_path / "a.jsonl", *lines))
+    assert [record.step for record in records] == [1]
+    assert log.config() == how
+
+
 def test_a_null_where_text_was_before_is_not_a_lost_number(tmp_path: Path) -> None:
     lines = '{"step": 1, "answer": "x", "loss": 1}', '{"step": 2, "answer": null, "loss": 2}'
     records, _ = read(write(tmp_path / "a.jsonl", *lines))

@@ -20,7 +20,7 @@ pytest.importorskip("mlflow", reason="needs mlflow-skinny")
 PROGRAM = """
 import sys
 from mlflow import MlflowClient
-from mlflow.entities import Metric
+from mlflow.entities import Metric, Param
 if sys.argv[1].startswith("sqlite"):
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore as Store
 else:
@@ -28,6 +28,9 @@ else:
 store = Store(sys.argv[1], sys.argv[2])
 for name in ("one", "two"):
     run = store.create_run("0", "me", 0, [], name).info.run_id
+    if name == "one":
+        how = {"epsilon": 0.2, "actor/use_kl": False, "quantization": None, "name": "a = b"}
+        store.log_batch(run, [], [Param(key, str(value)) for key, value in how.items()], [])
     for step in range(3):
         reward = [0.5, float("nan"), float("-inf")][step]
         metrics = [("train/reward", reward), ("kl", 0.25), ("system/cpu", 9.0)]
@@ -73,6 +76,18 @@ def test_every_run_is_read_with_its_non_finite_numbers(
         assert first.values == {"reward/mean": 0.5, "kl/ref": 0.25} and first.time == 1.7e9
         assert math.isnan(second.values["reward/mean"])
         assert third.values["reward/mean"] == -math.inf
+
+
+@pytest.mark.parametrize("kind", ["database", "folder"])
+def test_parameters_are_the_configuration_of_their_run(
+    kind: str, request: pytest.FixtureRequest
+) -> None:
+    records, log = read(request.getfixturevalue(kind))
+    runs = {run.partition("-")[0]: run for record in records if (run := record.notes.get(NEW_RUN))}
+    assert log.config(runs["one"]) == {
+        "epsilon": 0.2, "actor.use_kl": False, "quantization": None, "name": "a = b",
+    }  # fmt: skip
+    assert log.config(runs["two"]) == log.config("no such run") == {}
 
 
 def test_infinity_is_restored_from_the_database_and_said_so(database: Path) -> None:

@@ -34,6 +34,22 @@ def write(folder: Path, *scalars: Scalar, suffix: str = "") -> Path:
     return next(file for file in sorted(folder.iterdir()) if file.name.endswith(suffix))
 
 
+def write_with_text(folder: Path, tag: str, text: str) -> Path:
+    """An event file with a text and a scalar."""
+    value = Summary.Value(tag=tag)
+    value.tensor.dtype = DT_STRING
+    value.tensor.tensor_shape.dim.add(size=1)
+    value.tensor.string_val.append(text.encode())
+    value.metadata.plugin_data.plugin_name = "text"
+    writer = EventFileWriter(str(folder))
+    writer.add_event(Event(summary=Summary(value=[value])))
+    writer.add_event(
+        Event(step=1, summary=Summary(value=[Summary.Value(tag="x", simple_value=1.0)]))
+    )
+    writer.close()
+    return next(folder.iterdir())
+
+
 def numbers(records: list[Record]) -> list[tuple[int, dict[str, float]]]:
     return [(record.step, dict(record.values)) for record in records]
 
@@ -124,6 +140,41 @@ def test_events_before_a_damaged_one_are_kept(tmp_path: Path) -> None:
         file.seek(-3, os.SEEK_END)
         file.write(b"\x00\x00\x00")
     assert numbers(read(path)[0]) == [(1, {"x": 1.0})]
+
+
+def test_the_text_of_the_arguments_is_the_configuration_of_its_folder(tmp_path: Path) -> None:
+    config = pytest.importorskip("trl.trainer.grpo_config").GRPOConfig
+    arguments = config(
+        "unused", use_cpu=True, bf16=False, report_to="none", num_iterations=4,
+        per_device_train_batch_size=8, num_generations=8,
+    )  # fmt: skip
+    stated = write_with_text(tmp_path / "a", "args/text_summary", arguments.to_json_string())
+    write_with_text(tmp_path / "b", "model_config/text_summary", '{"hidden_size": 64}')
+    write_with_text(tmp_path / "c", "args/text_summary", "[1, 2")
+    assert read(stated)[1].config()["num_iterations"] == 4
+    _, log = read(tmp_path)
+    assert log.config("a")["num_iterations"] == 4
+    assert log.config("b") == log.config("c") == {}
+
+
+def test_hyperparameters_that_torch_wrote_are_the_configuration(tmp_path: Path) -> None:
+    tensorboard = pytest.importorskip("torch.utils.tensorboard", reason="needs torch")
+    writer = tensorboard.SummaryWriter(str(tmp_path))
+    writer.add_hparams({"loss_fn.use_cispo": True, "lr": 1e-6, "kl_type": "k3"}, {})
+    writer.add_scalar("reward", 0.5, 1)
+    writer.close()
+    records, log = read(tmp_path)
+    (run,) = [record.notes[NEW_RUN] for record in records]
+    assert log.config(run) == {"loss_fn.use_cispo": 1.0, "lr": 1e-6, "kl_type": "k3"}
+
+
+def test_hyperparameters_of_another_plugin_are_none(tmp_path: Path) -> None:
+    value = Summary.Value(tag="_hparams_/session_start_info")
+    value.metadata.plugin_data.content = b"\xff\xff"
+    writer = EventFileWriter(str(tmp_path))
+    writer.add_event(Event(summary=Summary(value=[value])))
+    writer.close()
+    assert read(tmp_path)[1].config() == {}
 
 
 def test_without_tensorboard_the_error_says_what_to_install(

@@ -18,7 +18,8 @@ pytest.importorskip("trackio", reason="needs trackio")
 
 PROGRAM = """
 import trackio
-trackio.init(project="p", name="first", auto_log_cpu=False, auto_log_gpu=False)
+how = {"num_iterations": 4, "optim": {"lr": 1e-6, "beta": float("nan")}}
+trackio.init(project="p", name="first", config=how, auto_log_cpu=False, auto_log_gpu=False)
 trackio.log({"reward": 1.0, "kl": float("nan"), "note": "text"})
 trackio.log({"reward": float("-inf"), "kl": 0.5})
 trackio.finish()
@@ -50,6 +51,27 @@ def test_every_run_of_a_project_is_read_with_its_non_finite_numbers(database: Pa
     assert records[1].values == {"reward/mean": -math.inf, "kl/ref": 0.5}
     assert records[2].values == {"reward/mean": 2.0, "actor/grad": 3.0}
     assert all(record.time > 1.7e9 for record in records)
+
+
+def test_every_run_has_its_own_configuration(database: Path) -> None:
+    _, log = read(database)
+    assert log.config("first") == {"num_iterations": 4, "optim": {"lr": 1e-6, "beta": "NaN"}}
+    assert log.config("second") == log.config("no such run") == {}
+
+
+def test_a_configuration_that_is_no_object_or_has_no_table_is_none(
+    database: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "p.db"
+    copy.write_bytes(database.read_bytes())
+    writer = sqlite3.connect(copy)
+    with writer:
+        writer.execute("UPDATE configs SET config = '[1, 2'")
+    assert read(copy)[1].config("first") == {}
+    with writer:
+        writer.execute("DROP TABLE configs")
+    assert read(copy)[1].config("first") == {}
+    writer.close()
 
 
 def test_a_database_at_rest_keeps_its_bytes_and_gets_no_side_files(database: Path) -> None:

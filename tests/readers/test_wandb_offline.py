@@ -7,18 +7,24 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from collapse_lab.readers.base import UnreadableLog
 from collapse_lab.readers.reader import Log, read
+from collapse_lab.readers.wandb_offline import configure
 from collapse_lab.records import NEW_RUN, Record
 
 pytest.importorskip("wandb", reason="needs wandb")
 
 PROGRAM = """
 import sys, wandb
-run = wandb.init(project="p", mode="offline", dir=sys.argv[1], settings={"console": "off"})
+run = wandb.init(
+    project="p", mode="offline", dir=sys.argv[1], settings={"console": "off"},
+    config={"epsilon": 0.2, "actor": {"lr": 1e-6, "clip": [1, 2]}, "gone": True},
+)
+run.config.update({"epsilon": 0.3, "later": None}, allow_val_change=True)
 for step in range(4):
     run.log({
         "reward": float("nan") if step == 2 else step / 2,
@@ -58,6 +64,26 @@ def test_the_history_of_a_run_is_read_whole(file: Path) -> None:
     assert all(record.values["actor/grad"] == math.inf for record in records[:4])
     assert all(record.time > 1.7e9 for record in records)
     assert "note" not in records[0].values and "_runtime" not in records[0].values
+
+
+def test_the_configuration_is_read_with_what_has_changed_in_it(file: Path) -> None:
+    _, log = read(file)
+    assert log.config() == {
+        "epsilon": 0.3, "actor": {"lr": 1e-6, "clip": [1, 2]}, "gone": True, "later": None,
+    }  # fmt: skip
+
+
+def test_a_setting_may_change_within_another_or_go_and_what_is_no_json_is_left_out() -> None:
+    from wandb.proto.wandb_internal_pb2 import ConfigRecord  # pyright: ignore
+
+    config: dict[str, Any] = {"actor": {"lr": 1e-6}, "gone": True}
+    changed = ConfigRecord()
+    changed.update.add(nested_key=["actor", "clip"], value_json="0.2")
+    changed.update.add(key="broken", value_json="{")
+    changed.update.add(key="_wandb", value_json="{}")
+    changed.remove.add(key="gone")
+    configure(config, changed)
+    assert config == {"actor": {"lr": 1e-6}, "actor.clip": 0.2}
 
 
 def test_calls_that_log_other_keys_are_parts_of_one_step(file: Path) -> None:
