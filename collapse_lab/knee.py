@@ -23,7 +23,7 @@ class Knee:
 
 
 def knee(values: NDArray[np.float64]) -> Knee:
-    """The last value before the fall, by least squares.
+    """The last value before the fall, by least squares; of one value or more.
 
     A series that only rises has none; then any index may be it, and the first is taken.
 
@@ -44,13 +44,14 @@ def knee(values: NDArray[np.float64]) -> Knee:
                 ((flat - level) ** 2).sum() + ((line - level - slope * x) ** 2)[1:].sum()
             )
     at = int(np.argmin(errors))
-    plausible = np.flatnonzero(errors <= errors[at] * math.exp(PLAUSIBLE / size))
+    beyond = errors > errors[at] * math.exp(PLAUSIBLE / size)
+    plausible = np.flatnonzero(~beyond)  # all of them where squares overflow to what is no number
     return Knee(at, int(plausible[0]), int(plausible[-1]))
 
 
 def fall(values: NDArray[np.float64], window: int, reference: int) -> Knee:
     """The knee between the best mean of `reference` values, those of the last `window` aside, and
-    now: what came before the best is no part of the fall.
+    now: what came before the best is no part of the fall. Of more than `window` values.
 
     >>> fall(np.array([0.0, 1.0, 2.0, 2.0, 2.0, 1.5, 1.0]), window=2, reference=2)
     Knee(at=4, low=4, high=4)

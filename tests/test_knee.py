@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
+import math
 
-from collapse_lab.knee import Knee, knee
+import numpy as np
+import pytest
+
+from collapse_lab.knee import Knee, fall, knee
 
 
 def test_a_broken_stick_without_noise_breaks_where_it_does() -> None:
@@ -27,3 +30,18 @@ def test_nineteen_of_twenty_intervals_hold_the_truth_and_most_are_short() -> Non
     assert 0.9 < held < 0.99
     assert np.median([abs(one.at - 49) for one in found]) <= 2
     assert np.median([one.high - one.low for one in found]) < 12
+
+
+@pytest.mark.parametrize(
+    "values", [[math.nan] * 5, [1.0, 1.0, 0.5, math.nan, 0.0], [1e308, 1e308, -1e308]]
+)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_where_nothing_can_be_computed_any_value_may_be_the_last_one(values: list[float]) -> None:
+    found = knee(np.array(values))
+    assert (found.low, found.high) == (0, len(values) - 1)
+
+
+def test_what_came_before_the_best_is_no_part_of_the_fall() -> None:
+    """Of the means of three, 0.67, 0.7, 1 and 0.93, the third is best: after a dip made good."""
+    values = np.array([0.9, 0.1, 1.0, 1.0, 1.0, 0.8, 0.6, 0.4])
+    assert fall(values, window=2, reference=3) == Knee(at=4, low=4, high=4)
