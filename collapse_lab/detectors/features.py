@@ -21,7 +21,7 @@ import numpy as np
 
 from collapse_lab.detectors.base import Step
 from collapse_lab.detectors.frontend import Array
-from collapse_lab.detectors.reward_drop import REWARDS
+from collapse_lab.detectors.reward_drop import NOISE_MEMORY, followed
 from collapse_lab.noise import step_noise
 from collapse_lab.signals import SIGNALS
 
@@ -34,7 +34,6 @@ OFF_COURSE_MEMORY = 0.2
 """Weight of the newest share in its moving average."""
 REWARD_MEMORY = 0.1
 """Weight of the newest reward in its moving average: about the last ten count."""
-NOISE_MEMORY = 256
 LEAST_NOISE = 1 / 16
 """Of the gain, for one record: batches of many rollouts waver by more than they sample."""
 AFTER = 10
@@ -47,8 +46,8 @@ FAR = 20.0
 
 @dataclass(slots=True)
 class Features:
-    """`update` gives the features of a record, an array aligned with `NAMES`; all of them zero
-    while nothing is judged. Constant in memory, and nothing of it depends on later records."""
+    """`update` gives the features of a record, an array aligned with `NAMES`; those of signals are
+    zero until one is judged. Constant in memory, and nothing of it depends on later records."""
 
     _reward: RewardFall = field(default_factory=lambda: RewardFall())
     _off_course: float = 0.0
@@ -107,11 +106,10 @@ class RewardFall:
 
     def update(self, step: Step) -> float:
         """The fall, at most `FAR`; as before where there is no reward."""
-        values = step.record.values
-        preferred = next((name for name in REWARDS if name in values), self._signal)
-        if not self._signal or REWARDS.index(preferred) < REWARDS.index(self._signal):
-            self.__init__(preferred)
-        reward = values.get(self._signal, math.nan)
+        signal = followed(step.record.values, self._signal)
+        if signal != self._signal:
+            self.__init__(signal)
+        reward = step.record.values.get(signal, math.nan)
         if not math.isfinite(reward):
             return self.fall
         if self._rewards:
