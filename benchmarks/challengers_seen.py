@@ -35,8 +35,7 @@ OURS = version(
     "collapse_lab/detectors",
     "collapse_lab/calibration",
     "collapse_lab/scorecard",
-    "collapse_lab/signals.py",
-    "collapse_lab/records.py",
+    *(f"collapse_lab/{module}.py" for module in ("signals", "records", "knee", "noise")),
 )
 PEERS = version(
     "benchmarks/peers.py",

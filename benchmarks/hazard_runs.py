@@ -38,8 +38,7 @@ MODULES = (
 )
 CODE = version(
     *(f"collapse_lab/detectors/{module}" for module in MODULES),
-    "collapse_lab/signals.py",
-    "collapse_lab/labels.py",
+    *(f"collapse_lab/{module}.py" for module in ("signals", "labels", "knee", "noise")),
 )
 
 
