@@ -165,3 +165,9 @@ def test_a_fall_is_named_by_what_was_configured(
     alarm = next(a for a in judged(tmp_path, config) if a.severity == "alarm")
     assert alarm.suspicions[0].mechanism == first
     assert ("as configured, " in alarm.suspicions[0].because[-1]) == (first == "tolerant_clip")
+    told = [note for note in alarm.notes if note.startswith("not considered: ")]
+    assert len(told) == bool(config)
+    fresh = "off-policy staleness (one update is made of every batch of rollouts)"
+    assert all(fresh in note for note in told)
+    held = "tolerant clip (the clip is a usual one (epsilon 0.2, epsilon_high 0.28))"
+    assert any(held in note for note in told) == (config == HARD)

@@ -12,9 +12,9 @@ The strongest come first; of equally strong ones a circumstance comes before wha
 the signals that moved first before those that moved later. Where no rule speaks nothing is named:
 unclear is an answer.
 
-Where the run's configuration is known, what it rules out is not named, and what it makes possible
-counts one more, up to 3. Some circumstances leave no number in most logs; for these (`UNSEEN`) it
-is enough that they are configured and that updates grow.
+Where the run's configuration is known, what it rules out is not named (the alarm's notes say so),
+and what it makes possible counts one more, up to 3. Some circumstances leave no number in most
+logs; for these (`UNSEEN`) it is enough that they are configured and that updates grow.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from collapse_lab.configured.suspects import NOTHING, Suspects
 from collapse_lab.detectors.clues import DISAGREEMENT, RULES, growing_updates
 from collapse_lab.detectors.history import History
 from collapse_lab.detectors.scene import Clue, Scene
+from collapse_lab.mechanisms import mechanism
 from collapse_lab.records import Evidence, Suspicion
 
 MOST = 3
@@ -59,6 +60,16 @@ def likely(
     }
     ranked = sorted(clues.items(), key=lambda item: (-item[1].strength, item[1].since))
     return tuple(Suspicion(key, clue.because) for key, clue in ranked[:MOST])
+
+
+def not_considered(suspects: Suspects) -> tuple[str, ...]:
+    """A line on what the configuration rules out; none where it rules out nothing.
+
+    >>> not_considered(Suspects({"staleness": "one update is made of every batch of rollouts"}))
+    ('not considered: off-policy staleness (one update is made of every batch of rollouts)',)
+    """
+    parts = [f"{mechanism(key).name} ({why})" for key, why in suspects.ruled_out.items()]
+    return (f"not considered: {', '.join(parts)}",) if parts else ()
 
 
 def _configured(key: str, clue: Clue | None, scene: Scene, suspects: Suspects) -> Clue | None:

@@ -26,7 +26,7 @@ from collapse_lab.detectors.hazard import Hazard
 from collapse_lab.detectors.history import History
 from collapse_lab.detectors.limits import Limits
 from collapse_lab.detectors.movement import Movement
-from collapse_lab.detectors.naming import likely
+from collapse_lab.detectors.naming import likely, not_considered
 from collapse_lab.detectors.prior import Prior, shipped
 from collapse_lab.detectors.reward_drop import REWARDS, RewardDrop
 from collapse_lab.detectors.rules import RULES, Stuck
@@ -217,6 +217,7 @@ class Panel:
         moved = (*found.evidence, *self._excursions.evidence(most=MOST_MOVED))
         before = min((found.since, *(part.since for part in found.evidence)))
         measured = not isinstance(detector, Stuck)  # else nothing has gone wrong but the measuring
+        notes += not_considered(self._suspects) if measured else ()
         return Alarm(
             step=record.step,
             severity=found.severity,
