@@ -201,7 +201,8 @@ class Panel:
         if self.limits:
             found = self.limits.excuse(found)
         coverage = self.coverage()
-        low, _ = found.since_interval
+        dates = (found.since, *found.since_interval)  # out of order where steps went back
+        low, high = min(dates), max(dates)
         healthy = [step for step in self._steps if step < low]
         notes = found.notes
         if self._restart is not None:
@@ -224,7 +225,7 @@ class Panel:
             detector=name,
             message=_message(found),
             since=found.since,
-            since_interval=found.since_interval,
+            since_interval=(low, high),
             evidence=found.evidence,
             last_healthy_step=healthy[-1] if healthy else None,
             not_monitored=not_monitored,

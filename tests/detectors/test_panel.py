@@ -153,6 +153,54 @@ def test_it_never_raises_whatever_is_logged(rows: list[tuple[int, dict[str, floa
         assert Alarm.from_dict(alarm.to_dict()).message == alarm.message
 
 
+DISTURBED = ("reward/mean", "reward/std", "reward/success_rate", *NAMES[1:3])
+
+
+def fall_and_death(n: int) -> list[dict[str, float]]:
+    """The reward falls over five records, 25 before the end, and has no spread any more."""
+    rows = healthy(n)
+    for late, row in enumerate(rows, 25 - n):
+        row["reward/mean"] *= min(1.0, max(0.0, 1 - late / 5))
+        row["reward/std"] = float(late < 5)
+    return rows
+
+
+def test_a_fall_and_the_death_after_it_are_told() -> None:
+    found = {
+        a.detector for a in run([Record(i, values=r) for i, r in enumerate(fall_and_death(50))])
+    }
+    assert {"reward-drop", "dead-policy"} <= found
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.integers(30, 60),
+    st.lists(st.tuples(st.integers(0, 59), st.sampled_from(DISTURBED), st.none() | FLOATS)),
+    st.lists(st.tuples(st.integers(1, 59), st.integers(1, 59)), max_size=2),
+)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_fall_is_dated_within_its_bounds_whatever_else_is_logged(
+    n: int, values: list[tuple[int, str, float | None]], restarts: list[tuple[int, int]]
+) -> None:
+    """Values that are missing, not finite or far too large, and steps that go back."""
+    rows, steps, notes = fall_and_death(n), [*range(n)], dict[int, dict[str, str]]()
+    for at, name, value in values:
+        rows[at % n].pop(name, None)
+        rows[at % n] |= {} if value is None else {name: value}
+    for at, back in restarts:
+        steps[at:] = [step - back for step in steps[at:]]
+        notes[at] = {RESTART: "step went back"}
+    records = [
+        Record(step, values=row, notes=notes.get(at, {}))
+        for at, (step, row) in enumerate(zip(steps, rows, strict=True))
+    ]
+    for alarm in run(records):
+        low, high = alarm.since_interval
+        assert low <= alarm.since <= high
+        assert alarm.last_healthy_step is None or alarm.last_healthy_step < low
+        assert Alarm.from_dict(alarm.to_dict()).message == alarm.message
+
+
 def test_memory_does_not_grow_with_the_run() -> None:
     panel = Panel()
     sizes: list[int] = []
