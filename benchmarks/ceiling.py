@@ -97,12 +97,12 @@ def ceilings(runs: Sequence[Run]) -> tuple[list[Ceiling], Array]:
     found: list[Ceiling] = []
     for candidate in _candidates(runs):
         scores = [run.score(candidate) for run in healthy]
-        limit = _limit([float(score.max()) for score in scores])
+        limit = limit_of([float(score.max()) for score in scores])
         own = [(run.score(candidate), run.onset) for run in runs if run.onset is not None]
-        early = sum(_passes(score, onset, limit, 0) for score, onset in own)
-        later = sum(_passes(score, onset, limit, LATE + 1) for score, onset in own)
+        early = sum(told(score, limit, onset, onset) for score, onset in own)
+        later = sum(told(score, limit, onset, onset + LATE + 1) for score, onset in own)
         found.append(Ceiling(candidate, early, later))
-        blind = np.array([[_passes(score, o, limit, 0) for o in onsets] for score in scores])
+        blind = np.array([[told(score, limit, o, o) for o in onsets] for score in scores])
         best = np.maximum(best, blind[dealt, np.arange(len(onsets))].sum(axis=1))
     return sorted(found, key=lambda one: (-one.early, -one.later, one.candidate)), best
 
@@ -147,14 +147,22 @@ def _candidates(runs: Sequence[Run]) -> Iterator[Candidate]:
             yield from (Candidate(name, direction, form) for direction in (1, -1))
 
 
-def _limit(tops: Sequence[float]) -> float:
-    """Passed by at most alpha of the healthy runs, themselves included."""
+def limit_of(tops: Sequence[float]) -> float:
+    """Passed by at most alpha of the healthy runs with these largest scores."""
     return float(np.sort(tops)[::-1][int(ALPHA * len(tops))])
 
 
-def _passes(score: Array, onset: int, limit: float, until: int) -> bool:
+def told(score: Array, limit: float, onset: int, end: int) -> bool:
+    """Whether the score is above the limit from the horizon before the onset to before the end."""
     begin = int(np.ceil(onset - usual_horizon(onset)))
-    return bool((score[begin : onset + until] > limit).any())
+    return bool((score[begin:end] > limit).any())
+
+
+def ended(roots: Sequence[Path]) -> Iterator[CorpusRun]:
+    """Of a corpus, the runs that collapsed and the healthy ones."""
+    for run in read_corpus(roots):
+        if isinstance(run, CorpusRun) and run.label.kind in (*COLLAPSED, *HEALTHY):
+            yield run
 
 
 def main(arguments: Sequence[str] = tuple(sys.argv[1:])) -> None:
@@ -162,11 +170,7 @@ def main(arguments: Sequence[str] = tuple(sys.argv[1:])) -> None:
     parser.add_argument("roots", nargs="+", type=Path)
     parser.add_argument("--onset-from", type=int, default=0, help="only collapses from here on")
     given = parser.parse_args(arguments)
-    kept = [
-        Run.of(run)
-        for run in read_corpus(given.roots)
-        if isinstance(run, CorpusRun) and run.label.kind in (*COLLAPSED, *HEALTHY)
-    ]
+    kept = map(Run.of, ended(given.roots))
     late = [run for run in kept if run.onset is None or run.onset >= given.onset_from]
     print(report(late))
 

@@ -21,14 +21,14 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from collapse_lab.corpus import CorpusRun, read_corpus
-from collapse_lab.labels import REWARDS
+from benchmarks.ceiling import ended, limit_of, told
+from collapse_lab.corpus import CorpusRun
+from collapse_lab.labels import judged_reward
 from collapse_lab.noise import step_noise
-from collapse_lab.scorecard.judged import COLLAPSED, HEALTHY
-from collapse_lab.scoring import LATE, Share, point_of, usual_horizon
+from collapse_lab.scorecard.judged import COLLAPSED
+from collapse_lab.scoring import LATE, Share, point_of
 from collapse_lab.scoring.markdown import percent, share, table_of
 
-ALPHA = 0.05
 WINDOWS = ((1, 5), (3, 5), (5, 5), (5, 10), (8, 8), (8, 16), (13, 13), (21, 21))
 """Records of the mean now, and of the best mean before it."""
 LEAST_NOISE = 0.02
@@ -49,16 +49,12 @@ class Run:
 
     @classmethod
     def of(cls, run: CorpusRun) -> Run:
-        name = next(name for name in REWARDS if any(name in r.values for r in run.records))
-        rewards = np.array([record.values.get(name, np.nan) for record in run.records])
-        known = rewards[np.isfinite(rewards)]
-        steps = [
-            record.step for record in run.records if np.isfinite(record.values.get(name, np.nan))
-        ]
+        steps, rewards = judged_reward(run.records)
         onset, cross = run.label.onset, run.label.cross
         if run.label.kind not in COLLAPSED or onset is None or cross is None:
-            return cls(known)
-        return cls(known, int(point_of(steps, onset)), int(point_of(steps, cross)))
+            return cls(rewards)
+        points = (int(point_of(steps.tolist(), step)) for step in (onset, cross))
+        return cls(rewards, *points)
 
     def lost(self, window: int, reference: int, unit: Unit) -> Array:
         """How far the mean is under the best before it, -inf where there is no such mean yet."""
@@ -92,17 +88,15 @@ def rows_of(runs: Sequence[Run]) -> list[Row]:
     rows: list[Row] = []
     for window, reference in WINDOWS:
         for unit in get_args(Unit):
-            tops = sorted(float(run.lost(window, reference, unit).max()) for run in healthy)
-            limit = tops[-1 - int(ALPHA * len(tops))]
-            told = np.zeros(3, int)
+            limit = limit_of([float(run.lost(window, reference, unit).max()) for run in healthy])
+            caught = np.zeros(3, int)
             for run in runs:
                 if run.onset is None or run.cross is None:
                     continue
-                begin = int(np.ceil(run.onset - usual_horizon(run.onset)))
-                over = run.lost(window, reference, unit)[begin:] > limit
+                lost = run.lost(window, reference, unit)
                 ends = (run.onset, run.onset + LATE + 1, run.cross + 1)
-                told += [bool(over[: end - begin].any()) for end in ends]
-            rows.append(Row(window, reference, unit, *told.tolist()))
+                caught += [told(lost, limit, run.onset, end) for end in ends]
+            rows.append(Row(window, reference, unit, *caught.tolist()))
     return sorted(rows, key=lambda row: (-row.later, -row.early, row))
 
 
@@ -153,12 +147,7 @@ def main(arguments: Sequence[str] = tuple(sys.argv[1:])) -> None:
     parser = argparse.ArgumentParser(description="How soon a fall of the reward could be told.")
     parser.add_argument("roots", nargs="+", type=Path)
     given = parser.parse_args(arguments)
-    kept = [
-        Run.of(run)
-        for run in read_corpus(given.roots)
-        if isinstance(run, CorpusRun) and run.label.kind in (*COLLAPSED, *HEALTHY)
-    ]
-    print(report(kept))
+    print(report([Run.of(run) for run in ended(given.roots)]))
 
 
 if __name__ == "__main__":

@@ -78,7 +78,7 @@ def label_run(records: Sequence[Record]) -> Label:
 
 
 def _label_reward(records: Sequence[Record]) -> Label:
-    steps, reward = _reward(records)
+    steps, reward = judged_reward(records)
     total = len(reward)
     if total == 0:
         return Label("no_reward")
@@ -118,7 +118,7 @@ def _label_reward(records: Sequence[Record]) -> Label:
     return Label("healthy_with_dip" if dipped else "healthy")
 
 
-def _reward(records: Sequence[Record]) -> tuple[NDArray[np.int64], Array]:
+def judged_reward(records: Sequence[Record]) -> tuple[NDArray[np.int64], Array]:
     """Steps and values of the reward to judge, finite values only."""
     for name in REWARDS:
         rows = [
