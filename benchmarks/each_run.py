@@ -27,7 +27,7 @@ HEADINGS = (
 
 def row_of(run: CorpusRun) -> list[str]:
     """One run as the columns of `HEADINGS`."""
-    panel = Panel(planned_steps=run.planned_steps)
+    panel = Panel(run.planned_steps, config=run.config)
     raised = [
         (point, alarm)
         for point, record in enumerate(run.records, 1)
