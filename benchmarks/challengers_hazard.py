@@ -31,6 +31,17 @@ def held_out(seen: Sequence[Seen], roots: Sequence[Path]) -> dict[str, Alarms]:
     rows: dict[str, Alarms] = {}
     for row, method in ROWS.items():
         first = dict(zip(keys, judged.alarms[method], strict=True))
-        points = [first.get((one.run.group, one.run.name.split("/", 1)[1])) for one in seen]
+        points = [first.get(_key(one)) for one in seen]
         rows[row] = [() if point is None else (point,) for point in points]
     return rows
+
+
+def unseen(seen: Sequence[Seen], roots: Sequence[Path]) -> list[int]:
+    """Places of the runs that were kept apart while the features were chosen."""
+    kept = {(run.group, run.name) for run in hazard_runs.read(roots) if run.why_held_out}
+    return [place for place, one in enumerate(seen) if _key(one) in kept]
+
+
+def _key(one: Seen) -> tuple[str, str]:
+    """Group and name, without the root that challengers put before it."""
+    return one.run.group, one.run.name.split("/", 1)[1]
