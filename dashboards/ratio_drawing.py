@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from collapse_lab.configured.clipping import Clip, clip_of
+from collapse_lab.configured.clipping import Clip
+from collapse_lab.configured.frameworks import clip_of
 from collapse_lab.dashboards.columns import Column, Columns, Floats
 from collapse_lab.dashboards.curves import axis_of, curve
 from collapse_lab.dashboards.desk import Desk

@@ -8,7 +8,7 @@ from typing import Any
 from dash import ALL, ClientsideFunction, Input, Output, State, ctx, dcc, html
 from dash.exceptions import PreventUpdate
 
-from collapse_lab.configured.clipping import clip_of
+from collapse_lab.configured.frameworks import clip_of
 from collapse_lab.dashboards import parts
 from collapse_lab.dashboards.desk import Desk
 from collapse_lab.dashboards.drawing import axes_offered

@@ -68,6 +68,7 @@ def formats_page() -> str:
             f"`{name}`",
             form.framework or "told by its keys",
             _first_line(sys.modules[form.__module__]),
+            "yes" if "config" in vars(form) else "",
         )
         for name, form in formats.items()
     ]
@@ -76,7 +77,9 @@ def formats_page() -> str:
         "`watch`, `replay` and `label` find the format of a log by looking at it; no option names "
         "it. Every format is read live (the file may grow, rotate, be cut short or start again) "
         "and finished.",
-        _table(("format", "framework", "what it is"), rows),
+        "The *configuration* that a format states names what may have gone wrong "
+        "([mechanisms.md](mechanisms.md)), as that of a run folder does.",
+        _table(("format", "framework", "what it is", "configuration"), rows),
         "## Names",
         "Which key of a framework is read as which signal; where two keys of one log mean the same "
         "signal, the upper one is taken. `*` stands for any part of a key.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
 from collapse_lab.configured.settings import Settings
@@ -58,8 +58,8 @@ class Clip:
     keeps: bool = False
 
 
-def clip_of(config: Any) -> Clip | None:
-    """The clip that a run's configuration states; None where it states none that we know."""
+def named_clip(config: Any) -> Clip | None:
+    """The clip that a configuration states by the names above, whatever framework it is of."""
     settings = Settings.of(config)
     if chosen := settings.text(CHOSEN):
         return _chosen(chosen[:MOST_TEXT])
@@ -85,21 +85,32 @@ def _stated(here: Settings) -> Clip | None:
             continue
         high = here.number(high_name)
         high = low if high is None or high < 0 else high
-        said = f"{low_name} {low:g}" + (f", {high_name} {high:g}" if high != low else "")
+        form = form if form == CAPPED else ""
         mask = here.number(MASK)
-        if form == CAPPED:
-            return _capped(level, low, high, said, mask, trl=low_name == "epsilon")
-        return Clip(level, _log(1 - low), _log(1 + high), said, mask=mask)
+        clip = ratio_clip(level, (low_name, low), (high_name, high), form=form, mask=mask)
+        if clip and form and low_name == "epsilon":  # TRL's bound above is the cap itself
+            return replace(clip, low=-math.inf, high=_log(high))
+        return clip
     return None
 
 
-def _capped(
-    level: Level, low: float, high: float, said: str, mask: float | None, trl: bool
-) -> Clip:
-    """CISPO caps the weight of a token, never its gradient. TRL's `epsilon_high` is then the cap
-    itself, and nothing bounds the weight from below (`trainer/grpo_trainer.py`)."""
-    bounds = (-math.inf, _log(high)) if trl else (_log(1 - low), _log(1 + high))
-    return Clip(level, *bounds, f"{CAPPED}, {said}", mask=mask, keeps=True)
+def ratio_clip(
+    level: Level,
+    lower: tuple[str, float | None],
+    upper: tuple[str, float | None],
+    form: str = "",
+    mask: float | None = None,
+) -> Clip | None:
+    """Bounds `1 - low` and `1 + high` of the ratio, each with the name of its setting; an upper one
+    that is not stated is as the lower one. `form` is CAPPED for CISPO, which caps the weight of a
+    token and never its gradient. None without a lower bound."""
+    (low_name, low), (high_name, high) = lower, upper
+    if low is None or low < 0:
+        return None
+    high = low if high is None or high < 0 else high
+    said = f"{low_name} {low:g}" + (f", {high_name} {high:g}" if high != low else "")
+    said = f"{form}, {said}" if form else said
+    return Clip(level, _log(1 - low), _log(1 + high), said, mask=mask, keeps=bool(form))
 
 
 def _chosen(text: str) -> Clip | None:

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from collapse_lab.configured.frameworks import Setup, setup_of
+from collapse_lab.configured.frameworks import setup_of
+from collapse_lab.configured.setup import Setup
 
 NARROW, WIDE = math.log(1.5), math.log(2.0)
 """Bounds of a token's log-ratio: of a usual clip (DAPO's upper one is at log 1.28), and of one that
@@ -84,7 +85,7 @@ def _used_up(setup: Setup) -> str:
 def _matched(setup: Setup) -> str:
     """A policy that draws its rollouts itself and as it is learned, or a ratio that starts from the
     sampler's own log-probs."""
-    if setup.distorted:
+    if setup.distorted != ():
         return ""
     if setup.from_sampler:
         return "the ratio starts from the sampler's own log-probs"
@@ -97,7 +98,7 @@ def _unmatched(setup: Setup) -> str:
     """A sampler with other weights (old, rounded, quantised) or another distribution (its
     temperature, tokens cut off). An engine of its own alone says nothing."""
     late = setup.old if setup.old and not setup.from_sampler else ""
-    return "; ".join(filter(None, (*setup.distorted, late)))
+    return "; ".join(filter(None, (*(setup.distorted or ()), late)))
 
 
 def _raised(setup: Setup) -> str:

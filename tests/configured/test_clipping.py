@@ -6,7 +6,8 @@ import math
 
 import pytest
 
-from collapse_lab.configured.clipping import Clip, clip_of
+from collapse_lab.configured.clipping import Clip
+from collapse_lab.configured.frameworks import clip_of
 
 
 def chosen(text: str) -> Clip | None:
