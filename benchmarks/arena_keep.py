@@ -19,13 +19,19 @@ import polars as pl
 from collapse_lab.store import RUN, SEALED, find_runs, read_meta
 
 OF_THE_MACHINE = ("command", "cwd", "host", "pid")
+OF_ITS_DAY = ("judged",)
+"""Alarms are not kept, so that whoever looks at a run judges it by the detectors there are now."""
 DOUBLE = "time"
 """Unix seconds need more digits than single precision has."""
 
 
 def keep(folder: Path, out: Path) -> None:
     """Writes `out/NAME` from a sealed run folder."""
-    meta = {key: value for key, value in read_meta(folder).items() if key not in OF_THE_MACHINE}
+    meta = {
+        key: value
+        for key, value in read_meta(folder).items()
+        if key not in (*OF_THE_MACHINE, *OF_ITS_DAY)
+    }
     target = out / folder.name
     target.mkdir(parents=True, exist_ok=True)
     (target / RUN).write_text(json.dumps(meta, indent=1) + "\n")
