@@ -19,7 +19,7 @@ def outcome_table(desk: Desk, chosen: Chosen) -> Any:
     """How the runs ended, and the settings that differ."""
     runs = list(chosen.runs.values())
     outcome = {
-        "steps": [f"{run.steps:,}" for run in runs],
+        "steps": [f"{run.reached:,}" for run in runs],
         "looking back": [run.label.replace("_", " ") or "\u2013" for run in runs],
         "first alarm": [
             f"{run.alarm_severity} at {run.alarm_step}" if run.alarm_step is not None else "\u2013"

@@ -89,16 +89,18 @@ def _head(desk: Desk, summary: Summary) -> list[Any]:
 
 
 def _facts(summary: Summary) -> list[Any]:
-    steps = f"{summary.steps:,}"
+    steps = f"{summary.reached:,}"
     if summary.planned:
         steps += f" of {summary.planned:,}"
+    if summary.steps != summary.reached:
+        steps += f", {summary.steps:,} records"
     pairs = [
         ("Algorithm", summary.algorithm),
         ("Task", summary.task),
         ("Framework", summary.framework),
         ("Steps", steps),
         ("Last step", f"{parts.ago(time.time() - summary.changed)} ago" if summary.steps else ""),
-        ("Pace", f"{summary.step_seconds:.3g} s a step" if summary.step_seconds else ""),
+        ("Pace", f"{summary.step_seconds:.3g} s a record" if summary.step_seconds else ""),
         ("Looking back", _label(summary)),
     ]
     return [parts.fact(name, value) for name, value in pairs if value]

@@ -46,7 +46,7 @@ COLUMNS = [
     _column("lead", "Lead", 68, type="rightAligned", cellRenderer="Lead",
             headerTooltip="Steps from the alarm to where half of the reward's gain was gone"),
     _column("spark", "Reward", 150, sortable=False, cellRenderer="Sparkline"),
-    _column("steps", "Steps", 80, type="rightAligned", cellRenderer="Steps"),
+    _column("reached", "Steps", 80, type="rightAligned", cellRenderer="Steps"),
     _column("algorithm", "Algorithm", 96),
     _column("task", "Task", 94),
     _column("framework", "Framework", 104),

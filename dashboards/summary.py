@@ -29,7 +29,8 @@ class Summary:
 
     `health` is the worst severity raised, "quiet" or "unjudged"; the alarm told of is the first
     that promises something, else the first notice. `lead` is in steps, from that alarm to where
-    half of the reward's gain was gone; None unless the run collapsed and was labelled.
+    half of the reward's gain was gone; None unless the run collapsed and was labelled. `steps` are
+    records, which may be several training steps apart; `reached` is how many of those were made.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Summary:
     algorithm: str = ""
     task: str = ""
     steps: int = 0
+    reached: int = 0
     last_step: int | None = None
     planned: int | None = None
     started: float | None = None
@@ -110,6 +112,7 @@ def summarise(
     return replace(
         outlined,
         steps=rows,
+        reached=int(columns.steps[-1]) + int(columns.steps[0] == 0) if rows else 0,
         last_step=int(columns.steps[-1]) if rows else None,
         step_seconds=float(np.median(paces)) if len(paces) else None,
         health=quiet if worst is None else SEVERITIES[worst],

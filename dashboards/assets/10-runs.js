@@ -52,8 +52,8 @@
     const row = props.data;
     if (unread(row)) return skeleton();
     if (row.group || row.last_step === null) return null;
-    const share = row.planned ? Math.min(1, row.steps / row.planned) : null;
-    return el("span", { className: "steps" }, row.steps.toLocaleString("en"),
+    const share = row.planned ? Math.min(1, row.reached / row.planned) : null;
+    return el("span", { className: "steps" }, row.reached.toLocaleString("en"),
       share !== null && share < 1
         ? el("span", { className: "meter" }, el("span", { style: { width: 100 * share + "%" } })) : null);
   };

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from collapse_lab.dashboards.judging import judge
 from collapse_lab.dashboards.summary import tell
 from collapse_lab.dashboards.tabs import TABS
 
-COLLAPSE = Path(__file__).parents[2] / "data" / "demo" / "collapse"
+DATA = Path(__file__).parents[2] / "data"
+COLLAPSE = DATA / "demo" / "collapse"
 FILLED = ".panel .scatterlayer .trace"
 PAGES = {
     "runs": "/",
@@ -93,6 +95,21 @@ def test_all_columns_of_the_table_fit_a_laptop(page: Any, app: str) -> None:
     page.goto(app)
     last = page.locator(".ag-header-cell[col-id='changed']")
     expect(last).to_be_in_viewport(ratio=1)
+
+
+def test_a_trainer_that_logs_every_four_steps_is_shown_by_its_steps(
+    page: Any, tmp_path: Path
+) -> None:
+    kept = DATA / "constant" / "later-constant-reverse-3"  # its alarms were not kept with it
+    shutil.copytree(kept, tmp_path / "sparse")
+    with served(tmp_path) as link:
+        page.goto(link)
+        expect(page.locator(".ag-row .steps")).to_have_text("960")
+        expect(page.locator(".ag-row .badge", has_text="alarm")).to_be_visible(timeout=30_000)
+        page.goto(f"{link}run/sparse")
+        expect(page.locator(".facts")).to_contain_text("960 of 960, 240 records")
+        expect(page.locator(".facts")).to_contain_text("s a record")
+        page.goto("about:blank")
 
 
 def test_a_run_without_steps_still_says_which_run_it_is(page: Any, tmp_path: Path) -> None:

@@ -39,12 +39,21 @@ def test_a_row_tells_state_setting_alarm_and_lead(tmp_path: Path) -> None:
     assert (row.state, row.framework, row.algorithm, row.task) == (
         "finished", "trl", "grpo", "household",
     )  # fmt: skip
-    assert (row.steps, row.last_step, row.planned, row.step_seconds) == (60, 59, 60, 1.0)
+    assert (row.steps, row.reached, row.planned, row.step_seconds) == (60, 60, 60, 1.0)
+    assert row.last_step == 59
     assert (row.health, row.alarms, row.alarm_step, row.alarm_severity) == ("alarm", 2, 38, "alarm")
     assert row.mechanism == "policy/entropy down: 3 families of signals deviate together"
     assert row.label == "collapse" and row.cross is not None
     assert row.lead == row.cross - 38
     assert len(row.spark) == 40 and row.spark[0] == 0.09063 and row.spark[-1] == 0.0
+
+
+def test_records_that_are_several_steps_apart_are_counted_by_their_steps(tmp_path: Path) -> None:
+    writer = RunWriter(tmp_path / "sparse", {"planned_steps": 400})
+    for step in range(10, 210, 10):  # a trainer that logs every ten steps
+        writer.append(Record(step, float(step), {"reward/mean": 0.5}))
+    row = by_name(index_of(tmp_path))["sparse"]
+    assert (row.steps, row.reached, row.planned) == (20, 200, 400)
 
 
 def test_a_named_mechanism_stands_before_the_signal_that_moved_most() -> None:

@@ -50,7 +50,7 @@ def test_a_run_that_is_being_read_says_so_and_how_far_and_fills_in_by_itself(
         expect(page.locator(".run-link")).to_have_text(["short"])
         (tmp_path / "long").rename(tmp_path / "runs" / "long")
         row = page.locator(".ag-center-cols-container .ag-row[row-id='long']")
-        for column in ("health", "spark", "steps"):
+        for column in ("health", "spark", "reached"):
             expect(row.locator(f"[col-id={column}] .skeleton")).to_be_visible()
         page.get_by_role("link", name="long", exact=True).click()
         reading = page.locator("#signals-reading")
