@@ -14,6 +14,7 @@ from collapse_lab.inert import SHORT, inert
 from collapse_lab.labels import NUMERIC, REWARDS, Label, label_run
 from collapse_lab.mechanisms import mechanism
 from collapse_lab.records import SEVERITIES, Alarm, Record
+from collapse_lab.scoring import point_of, usual_horizon
 from collapse_lab.store import has_stalled, run_state
 
 SPARK_POINTS, MOST_SETTING = 40, 60
@@ -29,7 +30,8 @@ class Summary:
 
     `health` is the worst severity raised, "quiet" or "unjudged"; the alarm told of is the first
     that promises something, else the first notice. `lead` is in steps, from that alarm to where
-    half of the reward's gain was gone; None unless the run collapsed and was labelled. `steps` are
+    half of the reward's gain was gone; None unless the run collapsed and was labelled, and for an
+    alarm that came long before the fall. `steps` are
     records, which may be several training steps apart; `reached` is how many of those were made.
     """
 
@@ -124,7 +126,7 @@ def summarise(
         label=label.kind if label else "",
         onset=label.onset if label else None,
         cross=label.cross if label else None,
-        lead=label.cross - told.step if label and told and label.cross is not None else None,
+        lead=_lead(told, label, columns.steps.tolist()) if told and label else None,
         reward=reward,
         spark=spark(values),
         ready=True,
@@ -160,6 +162,16 @@ def spark(values: Floats, points: int = SPARK_POINTS) -> tuple[float | None, ...
         finite = part[np.isfinite(part)]
         means.append(float(f"{finite.mean():.4g}") if len(finite) else None)
     return tuple(means)
+
+
+def _lead(told: Alarm, label: Label, steps: Sequence[int]) -> int | None:
+    """None, too, for an alarm so long before the fall that scoring calls it premature: it told of
+    something else."""
+    if label.onset is None or label.cross is None:
+        return None
+    onset = point_of(steps, label.onset)
+    begin = math.ceil(onset - usual_horizon(onset))
+    return label.cross - told.step if told.step >= steps[begin] else None
 
 
 def _label(columns: Columns) -> Label | None:

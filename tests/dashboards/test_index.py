@@ -48,6 +48,12 @@ def test_a_row_tells_state_setting_alarm_and_lead(tmp_path: Path) -> None:
     assert len(row.spark) == 40 and row.spark[0] == 0.09063 and row.spark[-1] == 0.0
 
 
+def test_an_alarm_long_before_the_fall_has_no_lead_on_it(tmp_path: Path) -> None:
+    write_run(tmp_path / "one", collapsing(), [alarm_at(8), alarm_at(41)])
+    row = by_name(index_of(tmp_path))["one"]
+    assert (row.label, row.alarm_step, row.lead) == ("collapse", 8, None)
+
+
 def test_records_that_are_several_steps_apart_are_counted_by_their_steps(tmp_path: Path) -> None:
     writer = RunWriter(tmp_path / "sparse", {"planned_steps": 400})
     for step in range(10, 210, 10):  # a trainer that logs every ten steps
