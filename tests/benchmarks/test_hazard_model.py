@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -145,7 +147,14 @@ def test_a_run_that_lasts_longer_than_it_was_seen_never_passes_its_largest_score
     assert long.highest[Hazard.name].tolist() == [0, 2, 2, 2, 2]
 
 
-def test_the_shipped_limits_are_added_to_by_the_model_alone(corpus: list[Seen]) -> None:
-    judged = judge(corpus[:45], corpus[45:], alpha=0.2)
-    assert not any(judged.alarms[SHIPPED_FIRST])
-    assert judged.alarms[ADDED] == judged.alarms[HYBRID]
+def test_what_the_shipped_limits_tell_is_added_to_by_the_model_alone(corpus: list[Seen]) -> None:
+    """A score of the first generation passes the shipped limit, 1, in one run at record 7."""
+    loud = np.where(np.arange(RECORDS) < 7, -1.0, 1.5)
+    course = Course.of("loud", "group 0", {"e-detector": loud, "reward-drop": np.full(RECORDS, -1)})
+    held = [replace(run("loud", "group 0", collapses=True), course=course), *corpus[45:]]
+    judged = judge(corpus[:45], held, alpha=0.2)
+    assert judged.alarms[SHIPPED_FIRST] == [7, *[None] * 15]
+    assert judged.alarms[FIRST] == [7, *[None] * 15]  # beyond all that the healthy ones reach
+    assert judged.alarms[HYBRID][0] == judged.alarms[ADDED][0] == 7
+    assert judged.alarms[ADDED][1:] == judged.alarms[HYBRID][1:]
+    assert judged.alarms[HAZARD][0] != 7

@@ -108,6 +108,15 @@ def test_the_reward_counts_by_the_standard_error_of_its_average() -> None:
     assert features.reward_fall <= FAR
 
 
+def test_a_reward_without_noise_is_taken_to_waver_by_a_sixteenth_of_its_gain() -> None:
+    """0.8 / 16 is an error of 0.05 / sqrt(19) = 0.01147; ten records later the average has lost
+    0.1 x (1 - 0.9^10) = 0.0651."""
+    features = Features()
+    for reward in [0.8] * 100 + [0.7] * 10:
+        features.update(step(reward=reward))
+    assert features.reward_fall == pytest.approx(0.0651 / 0.01147, rel=0.01)
+
+
 def test_a_fall_within_the_usual_is_none_and_the_feature_grows_slower_than_it() -> None:
     assert beyond_usual(USUAL) == 0
     assert beyond_usual(5) == pytest.approx(math.log(6 / 3))

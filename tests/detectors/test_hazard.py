@@ -103,6 +103,11 @@ def test_an_alarm_names_both_families_and_when_they_left() -> None:
 def test_one_family_alone_is_no_alarm() -> None:
     for alarm in alarms(course(SIGNALS[:1]), limit=0.2):
         assert len(set(alarm.families)) >= 2
+    panel, hazard = Panel(), Hazard()
+    for record in course(SIGNALS[:1], onset=60):
+        step = panel.see(record)
+        hazard.update(step)
+        assert heard(step) or hazard.score == 0
 
 
 def test_nothing_is_said_of_a_run_that_stays_on_course() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from collapse_lab.detectors.learning import Learning
 from collapse_lab.detectors.panel import Panel
-from collapse_lab.records import Alarm, Record
+from collapse_lab.records import Alarm, Evidence, Record
 
 STEPS = 120
 SURER = [max(0, step - 60) for step in range(STEPS)]
@@ -100,6 +100,38 @@ def test_a_twentieth_of_the_gain_may_be_lost_however_quiet_the_reward_is() -> No
         seen.append(learning.at_best())
     assert (seen[6], seen[7]) == (False, True)  # eight records make the first mean
     assert all(seen[7:108]) and not seen[-1]
+
+
+def test_of_negative_rewards_a_twentieth_of_the_way_up_may_be_lost() -> None:
+    """From -10 to 0: 0.45 is less than 0.5, and more than two errors, of a noise of half the root
+    of 10^2 / 2 / 107, which are 0.34."""
+    learning = Learning()
+    for reward in [-10.0] * 8 + [0.0] * 92 + [-0.45] * 8:
+        learning.update({"reward/mean": reward})
+    assert learning.at_best()
+
+
+def test_the_entropy_that_the_run_began_with_stays_when_another_reward_takes_over() -> None:
+    learning = Learning()
+    for name, entropy in (("reward/mean", 1.0), ("reward/success_rate", 0.04)):
+        for _ in range(8):
+            learning.update({name: 0.5, "policy/entropy": entropy})
+    sure = Evidence("policy/entropy", "policy", 8, 0.04, 1.0, 0.8, 1.2, "down", 20.0, 8, 8)
+    assert learning.at_best()
+    assert learning.faults((sure,)) == (sure,)
+
+
+def test_six_signals_are_named_beside_an_entropy_that_learning_explains() -> None:
+    """Entropy moves a step before the others, so that its excursion is the strongest."""
+    others = ("optim__grad_norm", "kl__old", "mismatch__k3_kl", "length__mean", "ratio__m2")
+    names = (*others, "reward__zero_std_frac")
+    moved = {
+        name: [(0.1 + step % 3 / 200) * (4.0 if step > 60 else 1.0) for step in range(STEPS)]
+        for name in names
+    }
+    entropy = [(1 + step % 3 / 50) * (0.5 if step >= 60 else 1.0) for step in range(STEPS)]
+    alarm = watches(policy__entropy=entropy, reward__mean=RISING, **moved)[0]
+    assert set(alarm.signals) == {name.replace("__", "/") for name in names}
 
 
 def test_a_reward_that_takes_over_is_followed_from_its_own_beginning() -> None:

@@ -7,7 +7,7 @@ import pickle
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from collapse_lab.detectors.panel import DETECTORS, Panel
@@ -74,6 +74,18 @@ def test_the_alarm_comes_before_the_reward_falls_and_says_what_moved_since_when(
     assert f"{alarm.signals[0]} up since {alarm.evidence[0].since}" in alarm.message
     assert any("ratio" in name for name in alarm.not_monitored)
     assert any("5% of healthy runs" in note for note in alarm.notes)
+
+
+def test_families_deviate_together_since_the_second_of_them_does() -> None:
+    """The length has been half as long again since step 62 when the others leave at step 70."""
+    records = collapse()
+    for record in records[62:]:
+        assert isinstance(record.values, dict)
+        record.values["length/mean"] *= 1.5
+    alarm = next(a for a in run(records) if a.detector == "e-detector")
+    length = next(part for part in alarm.evidence if part.family == "length")
+    assert 60 <= length.since == alarm.since_interval[0] <= 63
+    assert 68 <= alarm.since <= 73
 
 
 def test_the_cusums_are_what_an_alarm_scores_its_evidence_by() -> None:
@@ -178,6 +190,7 @@ def test_a_fall_and_the_death_after_it_are_told() -> None:
     st.lists(st.tuples(st.integers(0, 59), st.sampled_from(DISTURBED), st.none() | FLOATS)),
     st.lists(st.tuples(st.integers(1, 59), st.integers(1, 59)), max_size=2),
 )
+@example(n=30, values=[(0, "reward/mean", 1.0)], restarts=[(2, 4)])
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_a_fall_is_dated_within_its_bounds_whatever_else_is_logged(
     n: int, values: list[tuple[int, str, float | None]], restarts: list[tuple[int, int]]

@@ -72,20 +72,31 @@ def test_a_reward_stuck_at_its_lowest_without_spread_is_a_dead_policy() -> None:
     assert [(a.step, a.evidence[0].since, a.severity) for a in dead] == [(49, 40, "critical")]
 
 
-def test_a_dead_policy_began_to_die_where_its_reward_began_to_fall() -> None:
-    """It earns 0.6, give or take 0.01, until step 39, loses 0.02 a step and nothing is left from
-    step 69 on."""
+@pytest.mark.parametrize(("loss", "last_breath"), [(0.02, 69), (0.2, 43)])
+def test_a_dead_policy_began_to_die_where_its_reward_began_to_fall(
+    loss: float, last_breath: int
+) -> None:
+    """It earns 0.6, give or take 0.01, until step 39 and loses so much a step from there."""
     panel, found = Panel(), list[Alarm]()
     for step in range(80):
-        reward = max(0.0, 0.6 + 0.01 * (-1) ** step - 0.02 * max(0, step - 39))
+        reward = max(0.0, 0.6 + 0.01 * (-1) ** step - loss * max(0, step - 39))
         alive = reward > 0
         values = {"reward/mean": reward, "reward/zero_std_frac": 0.1 if alive else 1.0}
         found += panel.update(Record(step, values=values))
     (dead,) = (a for a in found if a.detector == "dead-policy")
     low, high = dead.since_interval
-    assert dead.step == 69 + 9 and dead.evidence[0].since == 69
-    assert 37 <= low <= dead.since <= high <= 41
+    assert dead.step == last_breath + 9 and dead.evidence[0].since == last_breath
+    assert 38 <= low <= dead.since <= high <= 40
     assert dead.last_healthy_step == low - 1
+
+
+def test_a_policy_that_is_dead_from_its_second_record_on_fell_after_its_first() -> None:
+    panel, found = Panel(), list[Alarm]()
+    for step in range(11):
+        values = {"reward/mean": float(step == 0), "reward/group_std": 0.0}
+        found += panel.update(Record(step, values=values))
+    (dead,) = (a for a in found if a.detector == "dead-policy")
+    assert (dead.since, dead.since_interval, dead.last_healthy_step) == (0, (0, 0), None)
 
 
 def test_a_solved_task_without_spread_is_not_a_dead_policy() -> None:
