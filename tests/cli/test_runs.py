@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from collapse_lab.cli import main
 from collapse_lab.records import Alarm, Record
-from collapse_lab.store import RunWriter
+from collapse_lab.store import RECORDS, RunWriter
 
 
 def rows(root: Path) -> dict[str, dict[str, object]]:
@@ -74,3 +74,12 @@ def test_the_table_is_aligned_and_the_newest_run_is_first(tmp_path: Path) -> Non
 def test_an_empty_root_says_so(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["runs", str(tmp_path / "none")])
     assert result.stdout == f"no runs in {tmp_path / 'none'}\n"
+
+
+def test_a_run_of_which_only_the_parquet_was_kept_has_its_steps(tmp_path: Path) -> None:
+    writer = RunWriter(tmp_path / "kept")
+    for step in range(5):
+        writer.append(Record(step, values={"reward/mean": 0.5}))
+    writer.finish()
+    (tmp_path / "kept" / RECORDS).unlink()
+    assert rows(tmp_path)["kept"]["steps"] == 5
