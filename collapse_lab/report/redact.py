@@ -14,8 +14,9 @@ from typing import Any, cast
 
 MASK = "•••"
 _SECRET = re.compile(r"passw|passphrase|pwd\b|secret|credential|private", re.I)
-_GUARDED = re.compile(r"token|key|auth|cookie|session|dsn|webhook|sas\b", re.I)
-"""Names of secrets, and names that are also those of harmless numbers."""
+_GUARDED = re.compile(r"token|key|auth|cookie|session|dsn|webhook|sas\b|use_wandb", re.I)
+"""Names of secrets, and names that are also those of harmless numbers and switches. OpenRLHF's
+`use_wandb` takes the key itself (`cli/train_ppo_ray.py`)."""
 _TELLING = re.compile(
     r"\b(?:hf_|gh[pousr]_|github_pat_|sk-|xox[abprs]-|glpat-|AKIA|ASIA|AIza|eyJ)[\w.-]{10,}"
     r"|(?<=://)[^/\s:@]{1,200}:[^/\s@]{1,200}(?=@)"

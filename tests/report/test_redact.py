@@ -14,7 +14,8 @@ from collapse_lab.report.redact import MASK, command, masked, settings
 @pytest.mark.parametrize(
     "name",
     ["token", "hf_token", "HF_TOKEN", "api_key", "apikey", "wandb.api-key", "password", "db_passwd",
-     "client_secret", "credentials", "auth", "sshPrivateKey", "slack_webhook", "session_cookie"],
+     "client_secret", "credentials", "auth", "sshPrivateKey", "slack_webhook", "session_cookie",
+     "use_wandb"],
 )  # fmt: skip
 def test_a_value_under_the_name_of_a_secret_is_masked(name: str) -> None:
     assert dict(settings({name: "open sesame"})) == {name: MASK}
@@ -22,7 +23,7 @@ def test_a_value_under_the_name_of_a_secret_is_masked(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"), [("max_tokens", 4096), ("key_dim", 64), ("use_token_loss", True),
-                        ("token", None), ("tokenizer", ""), ("keep", "all")]
+                        ("use_wandb", True), ("token", None), ("tokenizer", ""), ("keep", "all")]
 )  # fmt: skip
 def test_numbers_switches_and_nothing_are_no_secrets(name: str, value: object) -> None:
     assert MASK not in dict(settings({name: value}))[name]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from collapse_lab.records import Record
+from collapse_lab.records import NEW_RUN, Record
 from collapse_lab.store import RunReader
 from collapse_lab.watch.follow import follow
 
@@ -87,6 +87,26 @@ def test_what_was_stored_before_is_not_repeated(tmp_path: Path) -> None:
     following = Following(path, stored)
     assert following.wait(2) == [4, 5]
     assert following.end() == [4, 5]
+
+
+def test_every_run_of_a_log_begins_with_what_the_log_says_of_its_setup(tmp_path: Path) -> None:
+    for run, setting in (("a", "num_iterations"), ("b", None)):
+        files = {"meta.yaml": f"run_name: {run}\n", "metrics/reward": "1700000000000 0.5 1\n"}
+        files |= {f"params/{setting}": "4"} if setting else {}
+        for name, text in files.items():
+            path = tmp_path / "mlruns" / "0" / run / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+    stop, heard = threading.Event(), list[object]()
+
+    def learn(**facts: object) -> None:
+        if "config" in facts:
+            heard.append(facts["config"])
+
+    for record in follow(tmp_path / "mlruns", [], stop, learn, print, look_every=0.01):
+        heard.append(record.notes[NEW_RUN])
+        stop.set()
+    assert heard == [{"num_iterations": 4}, "a-a", {}, "b-b"]
 
 
 def test_ending_before_there_was_a_log_is_no_error(tmp_path: Path) -> None:

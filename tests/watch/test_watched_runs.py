@@ -63,6 +63,13 @@ def test_numbers_printed_to_both_streams_are_recorded(watch: Watch, folder: Path
     assert sorted(record.step for record in RunReader(folder).new()) == [1, 2, 3]
 
 
+def test_the_configuration_that_verl_prints_is_the_run_s(watch: Watch, folder: Path) -> None:
+    config = {"actor_rollout_ref": {"actor": {"clip_ratio": 0.2, "ppo_epochs": 1}}, "data": {}}
+    printed = f"from pprint import pprint\npprint({config!r}, width=40)\n"
+    watch(TRAINING + printed + "log(1)\nlog(2)")
+    assert RunReader(folder).meta["config"] == config
+
+
 def test_a_command_without_numbers_is_a_run_without_records(watch: Watch, folder: Path) -> None:
     assert watch("print('hello')").stderr == b""
     assert RunReader(folder).new() == []
