@@ -17,6 +17,7 @@ from collapse_lab.cli.calibrating import CALIBRATION, load_limits
 from collapse_lab.records import NEW_RUN, SEVERITIES, Alarm, Record, Severity, runs_of
 
 if TYPE_CHECKING:
+    from collapse_lab.alerts import Dispatcher
     from collapse_lab.readers.reader import Log
 
 ALARMED, UNREADABLE = 3, 2
@@ -111,6 +112,12 @@ def label(paths: tuple[Path, ...], as_json: bool) -> None:
     sys.exit(code)
 
 
+def _told_to_nobody() -> Dispatcher:
+    from collapse_lab.alerts import Dispatcher
+
+    return Dispatcher([], "", cooldown=0)
+
+
 @dataclass(slots=True)
 class Replayed:
     """What a replay has seen of one log; alarms with the name of their run, "" for the only one."""
@@ -118,15 +125,21 @@ class Replayed:
     path: Path
     log: Log
     alarms: list[tuple[str, Alarm]] = field(default_factory=list[tuple[str, Alarm]])
+    over: list[tuple[Alarm, int, str]] = field(default_factory=list[tuple[Alarm, int, str]])
+    """Alarms whose signals came back, by which step, and what came back."""
     steps: set[tuple[str, int]] = field(default_factory=set[tuple[str, int]])
     names: set[str] = field(default_factory=set[str])
     _run: str = ""
+    _alerts: Dispatcher = field(default_factory=_told_to_nobody)
 
     def add(self, record: Record, alarms: list[Alarm]) -> None:
         """One step of the replay."""
         self._run = record.notes.get(NEW_RUN, self._run)
         self.steps.add((self._run, record.step))
         self.names |= record.values.keys()
+        self.over += [(one.alarm, record.step, one.remark) for one in self._alerts.record(record)]
+        for alarm in alarms:
+            self._alerts.alarm(alarm)
         self.alarms += [(self._run, alarm) for alarm in alarms]
 
     def signals(self) -> list[str]:
@@ -145,9 +158,15 @@ class Replayed:
             "signals": self.signals(),
             "unmapped": self.log.unmapped,
             "alarms": [
-                alarm.to_dict() | ({"run": run} if run else {}) for run, alarm in self.alarms
+                alarm.to_dict()
+                | {"over_at": next((step for step, _ in self._over(alarm)), None)}
+                | ({"run": run} if run else {})
+                for run, alarm in self.alarms
             ],
         }
+
+    def _over(self, alarm: Alarm) -> list[tuple[int, str]]:
+        return [(step, said) for one, step, said in self.over if one is alarm]
 
     def to_text(self) -> str:
         """A paragraph; of mere watches only the first few."""
@@ -162,7 +181,9 @@ class Replayed:
         serious = [(run, alarm) for run, alarm in self.alarms if alarm.severity != "watch"]
         watches = [(run, alarm) for run, alarm in self.alarms if alarm.severity == "watch"]
         shown = sorted(serious + watches[:MOST_WATCHES], key=lambda pair: self.alarms.index(pair))
-        lines += [f"  {_line(run, alarm)}" for run, alarm in shown]
+        for run, alarm in shown:
+            lines.append(f"  {_line(run, alarm)}")
+            lines += [f"{'':<12}over at step {at}: {said}" for at, said in self._over(alarm)]
         if len(watches) > MOST_WATCHES:
             lines.append(f"  {'watch':<8}  and {len(watches) - MOST_WATCHES} more (--json has all)")
         if serious:

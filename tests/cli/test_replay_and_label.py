@@ -189,3 +189,21 @@ def test_label_says_class_onset_and_crossing(broken: Path, fine: Path) -> None:
     assert (second["onset"], second["cross"]) == (None, None)
     text = collapse_lab("label", broken).stdout
     assert text.split() == ["hard_fail", "onset", "20,", "crossed", "20", str(broken)]
+
+
+def test_a_fall_that_was_made_up_for_says_when_it_was_over(tmp_path: Path) -> None:
+    learned = [min(0.8, 0.1 + 0.05 * step) for step in range(40)]
+    rewards = [*learned, *[0.1] * 12, *[0.8] * 30]
+    lines = [
+        f"step:{step} - critic/score/mean:{reward + 0.01 * (step % 2):.3f}\n"
+        for step, reward in enumerate(rewards)
+    ]
+    (tmp_path / "dip.log").write_text("".join(lines))
+    (alarm,) = objects(collapse_lab("replay", "--json", tmp_path / "dip.log"))[0]["alarms"]
+    # of the ten records up to step 59 eight are back, which is four fifths of the gain
+    assert (alarm["step"], alarm["over_at"]) == (42, 59)
+    told = collapse_lab("replay", tmp_path / "dip.log").stdout.splitlines()
+    assert "over at step 59: reward/mean is back at 0.665, over 10 records" in told[2]
+    (tmp_path / "fallen.log").write_text("".join(lines[:50]))
+    (alarm,) = objects(collapse_lab("replay", "--json", tmp_path / "fallen.log"))[0]["alarms"]
+    assert alarm["over_at"] is None
