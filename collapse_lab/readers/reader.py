@@ -180,11 +180,14 @@ class Log:
         return list(self.assembler.names.unmapped)
 
     def config(self, run: str = "") -> Mapping[str, Any]:
-        """What the log so far says of how a run was set up, {} where it does not. `run` is the name
-        that a `NEW_RUN` note gives it, "" for the only one."""
+        """What the log so far says of how a run was set up, {} where it does not, or where that
+        cannot be read. `run` is the name that a `NEW_RUN` note gives it, "" for the only one."""
         if self._file is None:
             return self._lines.config
-        return self._file.config(run) if isinstance(self._file, Configured) else {}
+        try:
+            return self._file.config(run) if isinstance(self._file, Configured) else {}
+        except (OSError, UnreadableLog):
+            return {}
 
     def new(self) -> list[Record]:
         """Records completed since the last call."""

@@ -69,6 +69,9 @@ def test_a_configuration_that_is_no_object_or_has_no_table_is_none(
         writer.execute("UPDATE configs SET config = '[1, 2'")
     assert read(copy)[1].config("first") == {}
     with writer:
+        writer.execute("UPDATE configs SET config = CAST(x'ff' AS TEXT)")
+    assert read(copy)[1].config("first") == {}
+    with writer:
         writer.execute("DROP TABLE configs")
     assert read(copy)[1].config("first") == {}
     writer.close()
