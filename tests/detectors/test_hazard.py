@@ -100,6 +100,16 @@ def test_an_alarm_names_both_families_and_when_they_left() -> None:
     assert "a promise" in first.notes
 
 
+def test_two_families_look_so_since_the_second_of_them_does() -> None:
+    """The entropy leaves at step 50, the gradient at step 62."""
+    records = course(SIGNALS[:1], onset=50)
+    for record in records[62:]:
+        assert isinstance(record.values, dict)
+        record.values["optim/grad_norm"] *= 4.0
+    alarm = next(a for a in alarms(records, limit=0.2) if a.step >= 62)
+    assert alarm.since_interval[0] < 56 < 60 <= alarm.since <= alarm.step
+
+
 def test_one_family_alone_is_no_alarm() -> None:
     for alarm in alarms(course(SIGNALS[:1]), limit=0.2):
         assert len(set(alarm.families)) >= 2

@@ -88,6 +88,20 @@ def test_families_deviate_together_since_the_second_of_them_does() -> None:
     assert 68 <= alarm.since <= 73
 
 
+def test_a_mechanism_is_told_by_levels_before_the_first_evidence_not_before_the_fall() -> None:
+    """The length is half as long again from step 80 on, the reward falls at step 100."""
+    rows = healthy(120)
+    for step, row in enumerate(rows):
+        row["length/mean"] *= 1.5 if step >= 80 else 1.0
+        row["reward/mean"] *= float(step < 100)
+    found = run([Record(step, values=row) for step, row in enumerate(rows)])
+    alarm = next(a for a in found if a.detector == "reward-drop")
+    (length,) = (one for one in alarm.suspicions if one.mechanism == "length")
+    before, now = map(float, length.because[0].partition(": ")[2].split(" to "))
+    assert alarm.since >= 98
+    assert (before, now) == (pytest.approx(200, rel=0.05), pytest.approx(300, rel=0.05))
+
+
 def test_the_cusums_are_what_an_alarm_scores_its_evidence_by() -> None:
     panel = Panel()
     told: dict[str, float] = {}
