@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from collapse_lab.readers.base import Row, UnreadableLog
 from collapse_lab.readers.fields import FieldReader, LogCalls, flatten
 from collapse_lab.readers.optional import tracker_module
-from collapse_lab.readers.settings_text import from_json
+from collapse_lab.readers.settings_text import from_json, unfolded
 
 BLOCK = 32768
 CHUNK_HEADER = struct.Struct("<IHB")  # CRC-32 of kind and body, length of the body, kind
@@ -133,7 +133,8 @@ def configure(config: dict[str, Any], changed: Any) -> None:
     for item in changed.update:
         name = ".".join(item.nested_key) or item.key
         if name and not name.startswith("_wandb"):
-            config |= from_json(f"{{{json.dumps(name)}: {item.value_json}}}")
+            stated = from_json(f"{{{json.dumps(name)}: {item.value_json}}}")
+            config |= {name: unfolded(value) for name, value in stated.items()}
     for item in changed.remove:
         config.pop(".".join(item.nested_key) or item.key, None)
 

@@ -20,9 +20,11 @@ pytest.importorskip("wandb", reason="needs wandb")
 
 PROGRAM = """
 import sys, wandb
+from argparse import Namespace
+critic = Namespace(clip=(0.2, 0.3), adam=Namespace(lr=1e-6), path="a=b(c)")
 run = wandb.init(
     project="p", mode="offline", dir=sys.argv[1], settings={"console": "off"},
-    config={"epsilon": 0.2, "actor": {"lr": 1e-6, "clip": [1, 2]}, "gone": True},
+    config={"epsilon": 0.2, "actor": {"lr": 1e-6, "clip": [1, 2]}, "gone": True, "critic": critic},
 )
 run.config.update({"epsilon": 0.3, "later": None}, allow_val_change=True)
 for step in range(4):
@@ -70,6 +72,7 @@ def test_the_configuration_is_read_with_what_has_changed_in_it(file: Path) -> No
     _, log = read(file)
     assert log.config() == {
         "epsilon": 0.3, "actor": {"lr": 1e-6, "clip": [1, 2]}, "gone": True, "later": None,
+        "critic": {"clip": (0.2, 0.3), "adam": {"lr": 1e-6}, "path": "a=b(c)"},
     }  # fmt: skip
 
 
