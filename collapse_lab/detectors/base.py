@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Protocol
 
 from collapse_lab.detectors.excursions import Excursions
@@ -34,6 +34,21 @@ class Finding:
     since_interval: tuple[int, int]
     evidence: tuple[Evidence, ...] = ()
     notes: tuple[str, ...] = ()
+
+    def told_at(self, now: int, resumed: int) -> Finding:
+        """With dates that make sense at step `now` of a run that went back to step `resumed`.
+
+        Later ones are of the attempt that was overwritten: what had begun in it was there at
+        `resumed`. Bounds by record may be out of order by step.
+        """
+
+        def dated(step: int) -> int:
+            return step if step <= now else resumed
+
+        since, low, high = map(dated, (self.since, *self.since_interval))
+        evidence = (replace(part, since=dated(part.since)) for part in self.evidence)
+        bounds = (min(since, low, high), max(since, low, high))
+        return replace(self, since=since, since_interval=bounds, evidence=tuple(evidence))
 
 
 class Detector(Protocol):

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import InitVar, dataclass, field
+from dataclasses import InitVar, dataclass, field, replace
 from typing import Any
 
 from collapse_lab.configured.suspects import Suspects, suspects_of
@@ -200,10 +200,12 @@ class Panel:
             name = self.limits.name(name)
         if self.limits:
             found = self.limits.excuse(found)
+        excursions = self._excursions.evidence(most=MOST_MOVED)
+        moved = replace(found, evidence=(*found.evidence, *excursions))
+        if self._restart is not None:
+            found, moved = (one.told_at(record.step, self._restart) for one in (found, moved))
         coverage = self.coverage()
-        dates = (found.since, *found.since_interval)  # out of order where steps went back
-        low, high = min(dates), max(dates)
-        healthy = [step for step in self._steps if step < low]
+        healthy = [step for step in self._steps if step < found.since_interval[0]]
         notes = found.notes
         if self._restart is not None:
             end = self._restart + EXCUSED_STEPS
@@ -215,22 +217,22 @@ class Panel:
         )
         if not self._rewarded:
             not_monitored += ("reward (not logged)",)
-        moved = (*found.evidence, *self._excursions.evidence(most=MOST_MOVED))
         before = min((found.since, *(part.since for part in found.evidence)))
         measured = not isinstance(detector, Stuck)  # else nothing has gone wrong but the measuring
         notes += not_considered(self._suspects) if measured else ()
+        suspicions = likely(moved.evidence, self._history, before, self._suspects)
         return Alarm(
             step=record.step,
             severity=found.severity,
             detector=name,
             message=_message(found),
             since=found.since,
-            since_interval=(low, high),
+            since_interval=found.since_interval,
             evidence=found.evidence,
             last_healthy_step=healthy[-1] if healthy else None,
             not_monitored=not_monitored,
             notes=notes,
-            suspicions=likely(moved, self._history, before, self._suspects) if measured else (),
+            suspicions=suspicions if measured else (),
         )
 
 

@@ -145,6 +145,18 @@ def test_a_restart_is_excused_and_said_so() -> None:
     assert any("follow a restart" in note for note in found[0].notes)
 
 
+def test_what_an_overwritten_attempt_had_begun_was_there_when_the_run_was_resumed() -> None:
+    """Signals leave at step 70, the run goes back from step 73 to step 40, nothing is mended."""
+    first, second = collapse(73), collapse(160, onset=37)[40:]
+    second[0] = Record(40, values=second[0].values, notes={RESTART: "step went back"})
+    alarm = next(a for a in run(first + second) if a.detector == "e-detector")
+    assert 60 <= alarm.step < 70  # up to step 59 it is excused
+    assert alarm.since == alarm.since_interval[0] == 40
+    assert alarm.last_healthy_step == 39
+    assert max(part.since for part in alarm.evidence) <= alarm.step
+    assert any("since 40" in one for told in alarm.suspicions for one in told.because)
+
+
 def test_coverage_tells_constant_from_healthy_and_names_what_is_missing() -> None:
     panel = Panel()
     for index, row in enumerate(healthy(40)):
@@ -223,7 +235,8 @@ def test_a_fall_is_dated_within_its_bounds_whatever_else_is_logged(
     ]
     for alarm in run(records):
         low, high = alarm.since_interval
-        assert low <= alarm.since <= high
+        assert low <= alarm.since <= high <= alarm.step
+        assert all(part.since <= alarm.step for part in alarm.evidence)
         assert alarm.last_healthy_step is None or alarm.last_healthy_step < low
         assert Alarm.from_dict(alarm.to_dict()).message == alarm.message
 
