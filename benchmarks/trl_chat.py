@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 
+from benchmarks.trl_chat_settings import COMPLETION_LIMIT
 from benchmarks.trl_settings import Setting
 
 MARK = "Answer:"
@@ -37,8 +38,6 @@ WORDS = (
         "winter",
     ),
 )
-COMPLETION_LIMIT = 24
-"""Longest completion in tokens; an answer without thought has five to twelve."""
 
 Message = dict[str, str]
 Question = tuple[str, str]

@@ -11,6 +11,8 @@ CHAT = "chat"
 RECORDS, ROWS = 200, 256
 UPDATES = 4
 """Of the weights, from a batch of rollouts."""
+COMPLETION_LIMIT = 24
+"""Longest completion in tokens; an answer without thought has five to twelve."""
 ROWS_A_PASS = 32
 """Completions that are in the GPU's memory with their activations at one time."""
 
@@ -24,7 +26,7 @@ def chat(name: str, failure: str, lr: float, *, rows: int = ROWS, **more: Any) -
         "per_device_train_batch_size": ROWS_A_PASS,
         "gradient_accumulation_steps": passes // updates,
         "steps_per_generation": passes,
-        "max_completion_length": 24,
+        "max_completion_length": COMPLETION_LIMIT,
     }
     return Setting(
         f"chat-{name}",
