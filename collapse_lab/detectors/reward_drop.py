@@ -7,7 +7,8 @@ explains: eight and a half standard errors on its own, one and a half less for e
 signals that is off its course too, of which three count, and ten where rewards may be negative and
 so nobody knows what a policy earns that has learned nothing. Step noise is taken from successive
 differences, and never as less than an eighth of the gain: a single bad batch of few rollouts is not
-a collapse.
+a collapse. A lone freak is taken only as far as it can be believed (`plausible.py`), or it would be
+the best or the worst of the run for good.
 
 The fall is dated by the reward alone: by the knee of the best broken stick from the best window
 that is still remembered to now, as `labels.py` dates it in hindsight. Other signals may have been
@@ -26,6 +27,7 @@ import numpy as np
 
 from collapse_lab.detectors.base import Finding, Step
 from collapse_lab.detectors.excursions import FAR_BEYOND
+from collapse_lab.detectors.plausible import Plausible
 from collapse_lab.knee import fall
 from collapse_lab.noise import step_noise
 from collapse_lab.records import Evidence
@@ -88,6 +90,7 @@ class RewardDrop:
     _changes: deque[float] = field(default_factory=lambda: deque(maxlen=NOISE_MEMORY))
     _last: float = math.nan
     _lowest: float = math.inf
+    _plausible: Plausible = field(default_factory=Plausible)
     _fallen: Drop | None = None
     _since: int = 0
 
@@ -123,7 +126,7 @@ class RewardDrop:
             self.__init__(self.limit)
             self._signal = signal
         reward = step.record.values.get(self._signal, math.nan)
-        return reward if math.isfinite(reward) else None
+        return self._plausible(reward) if math.isfinite(reward) else None
 
     def _floor(self) -> float:
         """What a policy that has learned nothing earns: zero for rewards that are never negative,

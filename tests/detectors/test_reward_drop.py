@@ -70,6 +70,14 @@ def test_one_or_two_bad_batches_are_not_a_collapse(bad: int) -> None:
     assert alarms(noisy([0.8] * 60 + [0.0] * bad + [0.8] * 60, 0.08)) == []
 
 
+@pytest.mark.parametrize("freak", [-1e20, -1e8, -5.0, 5.0, 50.0, 1e8, 1e20])
+def test_one_freak_reward_is_no_alarm_and_hides_no_collapse_that_comes_after(freak: float) -> None:
+    learned = noisy([min(0.8, 0.1 + 0.02 * step) for step in range(150)], 0.02)
+    learned[60] = freak
+    found = alarms(learned + noisy([max(0.0, 0.8 - 0.05 * step) for step in range(50)], 0.02))
+    assert [150 < alarm.step <= 175 for alarm in found] == [True]
+
+
 def test_a_noisy_flat_reward_is_not_a_collapse() -> None:
     assert alarms(noisy([0.3] * 1000, 0.25, seed=5)) == []
 
