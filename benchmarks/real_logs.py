@@ -31,10 +31,11 @@ def main() -> None:
     parser.add_argument("--print", action="store_true", help="print the tables, write nothing")
     parser.add_argument("--no-peers", action="store_true", help="leave the peers out")
     options = parser.parse_args()
-    with_peers = not options.no_peers and peers.available()
-    if not with_peers and not options.no_peers:
-        print(
-            "Without the peers: `python -m benchmarks.peers --install` adds them", file=sys.stderr
+    with_peers = not options.no_peers
+    if with_peers and not peers.available():
+        parser.error(
+            "the peers are not installed here and their rows would be lost: "
+            "`python -m benchmarks.peers --install`, or --no-peers"
         )
     started = time.monotonic()
     logs = load(PROCESSES)
