@@ -61,6 +61,9 @@ def judge(rest: Sequence[Seen], held: Sequence[Seen], alpha: float) -> Judged:
     """Every method on `held`, with limits and models of `rest`. Raises TooFewRuns."""
     alarms: dict[str, list[int | None]] = {}
     records = max(len(run.steps) for run in (*rest, *held))
+    healthy = [lasting(run.course, records) for run in rest if run.onset is None]
+    whole, half = (calibrate(healthy, share, CALIBRATED) for share in (alpha, alpha / 2))
+    alarms[FIRST], first = ([reached(run.course, some) for run in held] for some in (whole, half))
     shipped = [_as_shipped(run.course) for run in held]
     for without, variants in (((), ("", DELAYED)), ((REWARD_FALL, BOTH), (ASIDE,))):
         parts, model = folds(rest, without), fit(rest, without)
@@ -68,16 +71,12 @@ def judge(rest: Sequence[Seen], held: Sequence[Seen], alpha: float) -> Judged:
             late = LATE if variant == DELAYED else 0
             healthy = [lasting(run, records) for run in courses(parts, late)]
             judged = [course(run, model, late) for run in held]
-            whole, half = (calibrate(healthy, share, CALIBRATED) for share in (alpha, alpha / 2))
             alone, other = (
                 calibrate(healthy, share, (Hazard.name,)) for share in (alpha, alpha / 2)
             )
             found = [reached(run, other) for run in judged]
-            alarms[FIRST] = [reached(run, whole) for run in judged]
             alarms[HAZARD + variant] = [reached(run, alone) for run in judged]
-            alarms[HYBRID + variant] = [
-                _either(reached(run, half), at) for run, at in zip(judged, found, strict=True)
-            ]
+            alarms[HYBRID + variant] = [_either(*both) for both in zip(first, found, strict=True)]
             if not variant:
                 alarms[SHIPPED_FIRST] = shipped
                 alarms[ADDED] = [_either(*both) for both in zip(shipped, found, strict=True)]

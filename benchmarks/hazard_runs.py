@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.cache import cached, version
+from benchmarks.cache import ROOT, cached, version
 from benchmarks.run_folders import seed_of, with_folders
 from collapse_lab import scoring
 from collapse_lab.calibration.conformal import CALIBRATED, Course
@@ -27,17 +27,10 @@ HELD_OUT = {"algorithm": "gspo", "task": "web_shop", "failure": "mismatch"}
 """Never fitted on, never looked at before the end; nor are the real logs."""
 NEVER_LEARNED = "never_learned"
 AS_IT_COMES = "none set up"
-MODULES = (
-    "frontend.py",
-    "excursions.py",
-    "features.py",
-    "hazard.py",
-    "edetector.py",
-    "reward_drop.py",
-    "prior.json",
-)
+DETECTORS = Path("collapse_lab/detectors")
 CODE = version(
-    *(f"collapse_lab/detectors/{module}" for module in MODULES),
+    *(str(DETECTORS / path.name) for path in sorted((ROOT / DETECTORS).glob("*.py"))),
+    str(DETECTORS / "prior.json"),  # not the model, which is made of this
     *(f"collapse_lab/{module}.py" for module in ("signals", "labels", "knee", "noise")),
 )
 
