@@ -11,8 +11,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from collapse_lab.frames import from_frame
 from collapse_lab.labels import Label, label_run
-from collapse_lab.store import RunReader, find_runs, from_frame, read_meta
+from collapse_lab.store import RunReader, find_runs, read_meta
 
 Array = NDArray[np.float64]
 

@@ -32,7 +32,7 @@ from benchmarks.trl_settings import SETTINGS, Setting
 from collapse_lab.labels import Label, label_run
 from collapse_lab.records import Record
 from collapse_lab.scoring.markdown import table_of
-from collapse_lab.store import RUN, RunReader, find_runs, from_frame, read_meta
+from collapse_lab.store import RUN, find_runs, read_meta, records_of
 
 if TYPE_CHECKING:
     from trl.trainer.grpo_trainer import GRPOTrainer
@@ -88,7 +88,7 @@ def run_one(setting: Setting, seed: int, root: Path, minutes: float = math.inf) 
     with run:
         train(setting, seed, root, arguments, collapse_lab.CollapseCallback(run), minutes)
     shutil.rmtree(checkpoints, ignore_errors=True)
-    label = label_of(setting, RunReader(folder).new())
+    label = label_of(setting, records_of(folder))
     meta = read_meta(folder) | {"setting": setting.name, "failure": setting.failure}
     if setting.hidden:
         meta["label"] = {"class": label.kind, "onset": label.onset, "cross": label.cross}
@@ -214,7 +214,7 @@ def table(root: Path) -> str:
         meta = read_meta(folder)
         if meta["state"] != "finished":
             continue
-        records = from_frame(RunReader(folder).frame())
+        records = records_of(folder)
         label = label_of(by_name[meta["setting"]], records)
         share = "" if label.onset is None else f"{label.onset / records[-1].step:.0%}"
         lines.append((folder.name, meta["failure"], str(len(records)), label.kind, share))

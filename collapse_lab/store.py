@@ -9,7 +9,6 @@ that it works on network file systems.
 from __future__ import annotations
 
 import json
-import math
 import os
 import platform
 import subprocess
@@ -18,7 +17,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from collapse_lab.records import EVENT, NEW_RUN, Alarm, Record
+from collapse_lab.frames import from_frame, to_frame
+from collapse_lab.records import Alarm, Record
 from collapse_lab.tail import Tail
 
 if TYPE_CHECKING:
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 
 RUN, RECORDS, ALARMS, SAMPLES = "run.json", "records.jsonl", "alarms.jsonl", "samples.jsonl"
 SEALED = "records.parquet"
-OWN = "value/"
-KEYS = ("step", "time", "attempt", "run", "events")
-"""Columns of a run's frame that are no signal; a value of such a name is kept under OWN."""
 INBOX, STOP = "inbox.jsonl", "STOP"
 """Under `watch`, the watched process appends its records to INBOX and reads a STOP file as an
 order to end; its environment names the folder in RUN_VARIABLE, and under `--on-alarm stop` the
@@ -165,53 +162,10 @@ class RunReader:
         return to_frame(RunReader(self.folder).new())
 
 
-def to_frame(records: list[Record]) -> pl.DataFrame:
-    """`RunReader.frame` for records in memory."""
-    import polars as pl
-
-    rows: dict[tuple[str, int], dict[str, Any]] = {}
-    attempt, last, run = 0, -math.inf, ""
-    for record in records:
-        if NEW_RUN in record.notes:
-            run, attempt, last = record.notes[NEW_RUN], 0, -math.inf
-        attempt += record.step < last
-        last = record.step
-        row = rows.setdefault((run, record.step), {})
-        if row.get("attempt") != attempt:
-            row.clear()
-        row |= {"step": record.step, "time": record.time, "attempt": attempt}
-        row |= {_column(name): value for name, value in record.values.items()}
-        if happened := events_of(record):
-            row["events"] = json.dumps(json.loads(row.get("events", "{}")) | happened)
-        if run:
-            row["run"] = run
-    ordered = [rows[key] for key in sorted(rows)]
-    names = dict.fromkeys(name for row in ordered for name in row)
-    kinds = {"step": pl.Int64, "attempt": pl.Int64, "run": pl.String, "events": pl.String}
-    columns = {name: kinds.get(name, pl.Float64) for name in ("step", "time", "attempt", *names)}
-    return pl.DataFrame(
-        {name: [row.get(name) for row in ordered] for name in columns}, schema=columns
-    )
-
-
-def from_frame(frame: pl.DataFrame) -> list[Record]:
-    """A record a row of `RunReader.frame`; histograms and notes about values are not in it."""
-    records: list[Record] = []
-    for row in frame.drop("attempt", "run", strict=False).iter_rows(named=True):
-        step, time, happened = row.pop("step"), row.pop("time"), row.pop("events", None)
-        values = {name.removeprefix(OWN): value for name, value in row.items() if value is not None}
-        records.append(Record(step, time, values, notes=json.loads(happened or "{}")))
-    return records
-
-
-def events_of(record: Record) -> dict[str, str]:
-    """The record's notes of what happened to the run."""
-    return {name: text for name, text in record.notes.items() if name.startswith(EVENT)}
-
-
-def _column(name: str) -> str:
-    """A value that is named like a column of ours gets one of its own."""
-    return f"{OWN}{name}" if name in KEYS else name
+def records_of(folder: Path) -> list[Record]:
+    """The records of a run folder, from its Parquet where no lines are left."""
+    reader = RunReader(folder)
+    return reader.new() if (folder / RECORDS).exists() else from_frame(reader.frame())
 
 
 def seal(folder: Path) -> None:

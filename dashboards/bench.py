@@ -13,11 +13,10 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from collapse_lab.dashboards.judging import records_of
 from collapse_lab.dashboards.settings import SHIPPED, Settings
 from collapse_lab.detectors.limits import Limits
 from collapse_lab.records import Alarm
-from collapse_lab.store import read_meta
+from collapse_lab.store import read_meta, records_of
 
 AT_ONCE_RECORDS, MOST_RECORDS = 1500, 20_000
 MOST_KEPT = 200

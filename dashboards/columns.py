@@ -1,7 +1,7 @@
 """What one run is to the app: columns over its steps, whether its writer is done or not.
 
 A step that goes back is a restart, and where attempts overlap the last one counts, as in
-`store.to_frame`. NaN, infinities and missing are kept apart.
+`frames.to_frame`. NaN, infinities and missing are kept apart.
 """
 
 from __future__ import annotations

@@ -8,8 +8,9 @@ import os
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+from collapse_lab.frames import from_frame
 from collapse_lab.records import Alarm, Record
-from collapse_lab.store import RECORDS, SEALED, RunReader, from_frame, read_meta
+from collapse_lab.store import SEALED, read_meta, records_of
 
 
 class Judge:
@@ -36,11 +37,6 @@ def judge(folder: Path) -> list[Alarm]:
         records_of(folder), lambda: Panel(meta.get("planned_steps"), config=meta.get("config"))
     )
     return [alarm for _, alarms in judged for alarm in alarms]
-
-
-def records_of(folder: Path) -> list[Record]:
-    """The records of a run folder, from its Parquet where no lines are left."""
-    return RunReader(folder).new() if (folder / RECORDS).exists() else sealed_records(folder)
 
 
 def sealed_records(folder: Path, most: int | None = None) -> list[Record]:

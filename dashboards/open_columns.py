@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from collapse_lab.dashboards.columns import Column, Floats, Happened
 from collapse_lab.dashboards.growing import Growing
+from collapse_lab.frames import events_of
 from collapse_lab.records import NEW_RUN, Record
-from collapse_lab.store import RunReader, events_of
+from collapse_lab.store import RunReader
 
 BREATH_SECONDS = 0.001
 """Between two batches: a lock that is taken again at once leaves others waiting."""

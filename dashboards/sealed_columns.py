@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collapse_lab.dashboards.columns import Column, Floats, Happened
-from collapse_lab.store import KEYS
+from collapse_lab.frames import KEYS
 
 if TYPE_CHECKING:
     import polars as pl

@@ -31,8 +31,8 @@ class Summary:
     `health` is the worst severity raised, "quiet" or "unjudged"; the alarm told of is the first
     that promises something, else the first notice. `lead` is in steps, from that alarm to where
     half of the reward's gain was gone; None unless the run collapsed and was labelled, and for an
-    alarm that came long before the fall. `steps` are
-    records, which may be several training steps apart; `reached` is how many of those were made.
+    alarm that came long before the fall. `steps` are records, which may be several training steps
+    apart; `reached` is how many of those were made.
     """
 
     name: str

@@ -15,6 +15,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from collapse_lab.frames import from_frame, to_frame
 from collapse_lab.readers.reader import Log
 from collapse_lab.records import CHECKPOINT, INTERVENTION, NEW_RUN, RESTART, Alarm, Record
 from collapse_lab.store import (
@@ -25,9 +26,7 @@ from collapse_lab.store import (
     RunReader,
     RunWriter,
     find_runs,
-    from_frame,
     read_meta,
-    to_frame,
 )
 
 DEAD = 2**22 + 1

@@ -49,11 +49,11 @@ def runs(root: Path, as_json: bool) -> None:
 
 
 def _row(folder: Path) -> dict[str, Any]:
-    from collapse_lab.store import RECORDS, RunReader, from_frame, has_stalled, run_state
+    from collapse_lab.store import RECORDS, RunReader, has_stalled, records_of, run_state
 
-    reader, records = RunReader(folder), folder / RECORDS
-    meta, alarms = reader.meta, reader.alarms()
-    written = reader.new() if records.exists() else from_frame(reader.frame())
+    reader = RunReader(folder)
+    meta, alarms, written = reader.meta, reader.alarms(), records_of(folder)
+    records = folder / RECORDS
     changed = (records if records.exists() else folder).stat().st_mtime
     now = time.time()
     state = run_state(meta, changed, now)

@@ -10,6 +10,7 @@ import math
 from pathlib import Path
 from typing import ClassVar
 
+from collapse_lab.frames import OWN
 from collapse_lab.readers.base import Row
 from collapse_lab.records import NEW_RUN, Record
 from collapse_lab.tail import Tail
@@ -83,9 +84,7 @@ def _sealed_rows(path: Path) -> list[Row]:
         step, time, run = columns.pop("step"), columns.pop("time"), columns.pop("run", "")
         happened = json.loads(columns.pop("events", None) or "{}")
         values = {
-            name.removeprefix("value/"): value
-            for name, value in columns.items()
-            if value is not None
+            name.removeprefix(OWN): value for name, value in columns.items() if value is not None
         }
         rows.append(Row(step, values, math.nan if time is None else time, happened, run))
     return rows

@@ -1,4 +1,4 @@
-"""Columns of open and sealed runs agree with `store.to_frame`, whatever the records were."""
+"""Columns of open and sealed runs agree with `frames.to_frame`, whatever the records were."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from collapse_lab.dashboards.columns import Columns, Happened
 from collapse_lab.dashboards.library import Library
 from collapse_lab.dashboards.open_columns import OpenColumns
 from collapse_lab.dashboards.sealed_columns import SealedColumns
+from collapse_lab.frames import to_frame
 from collapse_lab.records import CHECKPOINT, RESTART, Record
-from collapse_lab.store import SEALED, RunWriter, to_frame
+from collapse_lab.store import SEALED, RunWriter
 
 NUMBERS = st.floats(width=16, allow_nan=True, allow_infinity=True)
 RECORDS = st.lists(
