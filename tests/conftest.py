@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import socket
@@ -123,6 +124,24 @@ def notice(alarm: Callable[..., Alarm]) -> Callable[..., Notice]:
     def build(run: str = "/runs/a", **fields: Any) -> Notice:
         own = {name: fields.pop(name) for name in ("status", "ended", "remark") if name in fields}
         return Notice(alarm(**fields), run, started=1e9, **own)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def verl() -> Callable[..., dict[str, Any]]:
+    """verl's own default configuration, with changes by dotted name."""
+    omegaconf = pytest.importorskip("omegaconf")
+    found = importlib.util.find_spec("verl")
+    if found is None or not found.submodule_search_locations:
+        pytest.skip("verl is not installed")
+    folder = Path(found.submodule_search_locations[0])
+
+    def build(**changes: Any) -> dict[str, Any]:
+        made = omegaconf.OmegaConf.load(folder / "trainer/config/_generated_ppo_trainer.yaml")
+        for name, value in changes.items():
+            omegaconf.OmegaConf.update(made, name, value, force_add=True)
+        return omegaconf.OmegaConf.to_container(made)
 
     return build
 

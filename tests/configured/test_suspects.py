@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from collapse_lab.store import find_runs, read_meta
 from collapse_lab.trainers.launch import meta
 from collapse_lab.trainers.recipes import recipe
 
+Verl = Callable[..., dict[str, Any]]
 DATA = Path(__file__).parents[2] / "data"
 
 
@@ -28,19 +28,6 @@ def trl(**arguments: Any) -> dict[str, Any]:
     sizes = {"per_device_train_batch_size": 8, "num_generations": 8}
     on_a_cpu = {"use_cpu": True, "bf16": False, "report_to": "none"}
     return config("unused", **(sizes | on_a_cpu | arguments)).to_dict()
-
-
-def verl(**changes: Any) -> dict[str, Any]:
-    """verl's own default configuration, with changes by dotted name."""
-    omegaconf = pytest.importorskip("omegaconf")
-    found = importlib.util.find_spec("verl")
-    if found is None or not found.submodule_search_locations:
-        pytest.skip("verl is not installed")
-    folder = Path(found.submodule_search_locations[0])
-    made = omegaconf.OmegaConf.load(folder / "trainer/config/_generated_ppo_trainer.yaml")
-    for name, value in changes.items():
-        omegaconf.OmegaConf.update(made, name, value, force_add=True)
-    return omegaconf.OmegaConf.to_container(made)
 
 
 def ours(algorithm: str, *settings: str) -> dict[str, Any]:
@@ -126,13 +113,17 @@ def test_trl_s_asynchronous_trainer_samples_while_it_trains() -> None:
     assert "mismatch" in ruled_out  # the ratio starts from what the sampler said
 
 
-def test_verl_as_it_comes_makes_four_updates_of_a_batch_with_an_engine_of_its_own() -> None:
+def test_verl_as_it_comes_makes_four_updates_of_a_batch_with_an_engine_of_its_own(
+    verl: Verl,
+) -> None:
     setup = setup_of(verl())
     assert setup is not None and (setup.passes, setup.updates) == (1, 4)
     assert suspects(verl()) == ({"tolerant_clip"}, set())
 
 
-def test_verl_with_one_mini_batch_is_on_policy_unless_it_samples_while_it_trains() -> None:
+def test_verl_with_one_mini_batch_is_on_policy_unless_it_samples_while_it_trains(
+    verl: Verl,
+) -> None:
     once = {"data.train_batch_size": 256}
     assert "staleness" in suspects_of(verl(**once)).ruled_out
     asynchronous: list[Mapping[str, Any]] = [
@@ -144,7 +135,7 @@ def test_verl_with_one_mini_batch_is_on_policy_unless_it_samples_while_it_trains
         assert {"staleness", "mismatch"} <= suspects(verl(**once, **more))[1]
 
 
-def test_verl_s_losses_and_samplers() -> None:
+def test_verl_s_losses_and_samplers(verl: Verl) -> None:
     actor = "actor_rollout_ref.actor."
     losses = {
         mode: suspects(verl(**{f"{actor}policy_loss.loss_mode": mode}))

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
+from collections.abc import Callable
 from pathlib import Path
 from pprint import pformat
 from typing import Any
-
-import pytest
 
 from collapse_lab.readers.printed import PrintedDict
 from collapse_lab.readers.reader import LineReader, read
@@ -17,22 +15,12 @@ PREFIX = "\x1b[36m(TaskRunner pid=46086)\x1b[0m "
 STEPS = [f"{PREFIX}step:{step} - actor/entropy:0.5 - actor/lr:1e-06" for step in (1, 2)]
 
 
-def verl() -> dict[str, Any]:
-    omegaconf = pytest.importorskip("omegaconf")
-    found = importlib.util.find_spec("verl")
-    if found is None or not found.submodule_search_locations:
-        pytest.skip("verl is not installed")
-    folder = Path(found.submodule_search_locations[0])
-    made = omegaconf.OmegaConf.load(folder / "trainer/config/_generated_ppo_trainer.yaml")
-    return omegaconf.OmegaConf.to_container(made)
-
-
 def printed(config: Any, prefix: str = PREFIX) -> list[str]:
     return [prefix + line for line in pformat(config).split("\n")]
 
 
 def test_verl_s_console_states_its_whole_configuration_before_the_first_step(
-    tmp_path: Path,
+    verl: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> None:
     config = verl()
     lines = printed(config)
