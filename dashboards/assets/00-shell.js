@@ -127,7 +127,7 @@
   Object.assign(early, { rel: drawn ? "preload" : "prefetch", as: "script", href: PLOTLY });
   document.head.append(early);
   function readyPlotly() {
-    if (window.Plotly) return;
+    if (window.Plotly || document.querySelector(`script[src$="${PLOTLY}"]`)) return;  // or a graph was quicker
     window.Plotly = new Promise((done, failed) => {
       const script = document.createElement("script");
       Object.assign(script, { src: PLOTLY, onload: () => done(window.Plotly), onerror: failed });
