@@ -7,12 +7,14 @@ from typing import ClassVar, Protocol
 
 from collapse_lab.detectors.excursions import Excursions
 from collapse_lab.detectors.frontend import Residuals
+from collapse_lab.detectors.reward import Reward
 from collapse_lab.records import Evidence, Record, Severity
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One record with its residuals; `excused` after a restart, when residuals do not count.
+    """One record, its residuals and its reward; `excused` after a restart, when residuals do not
+    count.
 
     `deviations` holds each monitored family's largest residual in a bad direction this step.
     """
@@ -21,6 +23,7 @@ class Step:
     residuals: Residuals
     excursions: Excursions
     deviations: dict[str, float]
+    reward: Reward
     excused: bool
 
 

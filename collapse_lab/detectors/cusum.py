@@ -29,7 +29,7 @@ class CusumWatch:
     _learning: Learning = field(default_factory=Learning)
 
     def update(self, step: Step) -> Finding | None:
-        self._learning.update(step.record.values)
+        self._learning.update(step)
         excursions = step.excursions.evidence(least=LIMIT_TWO / 2, most=MOST + 1)
         evidence = self._learning.faults(excursions)[:MOST]
         strongest = evidence[0].score if evidence else 0.0

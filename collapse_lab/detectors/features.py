@@ -13,7 +13,6 @@ else was tried, ranks of families, bursts, the run's own long past, is in docs/l
 from __future__ import annotations
 
 import math
-from collections import deque
 from dataclasses import dataclass, field
 from statistics import fmean
 
@@ -21,8 +20,7 @@ import numpy as np
 
 from collapse_lab.detectors.base import Step
 from collapse_lab.detectors.frontend import Array
-from collapse_lab.detectors.reward_drop import NOISE_MEMORY, followed
-from collapse_lab.noise import step_noise
+from collapse_lab.detectors.reward import Reward
 from collapse_lab.signals import SIGNALS
 
 REWARD_FALL, OFF_COURSE, BOTH = "reward below its best", "signals off course", "both at once"
@@ -49,12 +47,12 @@ class Features:
     """`update` gives the features of a record, an array aligned with `NAMES`; those of signals are
     zero until one is judged. Constant in memory, and nothing of it depends on later records."""
 
-    _reward: RewardFall = field(default_factory=lambda: RewardFall())
+    _fall: RewardFall = field(default_factory=lambda: RewardFall())
     _off_course: float = 0.0
 
     def update(self, step: Step) -> Array:
         """Features after this record. An excused one counts for the reward alone."""
-        fall = beyond_usual(self._reward.update(step))
+        fall = beyond_usual(self._fall.update(step.reward))
         if not step.excused and (shares := shares_off_course(step)):
             self._off_course += OFF_COURSE_MEMORY * (fmean(shares.values()) - self._off_course)
         return np.array([fall, self._off_course, fall * self._off_course])
@@ -62,7 +60,7 @@ class Features:
     @property
     def reward_fall(self) -> float:
         """Standard errors by which the reward lies below its best."""
-        return self._reward.fall
+        return self._fall.fall
 
 
 def shares_off_course(step: Step) -> dict[str, float]:
@@ -95,32 +93,22 @@ class RewardFall:
     without it.
     """
 
-    _signal: str = ""
     _rewards: int = 0
     _level: float = 0.0
     _best: float = -math.inf
-    _lowest: float = 0.0
-    _last: float = math.nan
-    _changes: deque[float] = field(default_factory=lambda: deque(maxlen=NOISE_MEMORY))
     fall: float = 0.0
 
-    def update(self, step: Step) -> float:
+    def update(self, reward: Reward) -> float:
         """The fall, at most `FAR`; as before where there is no reward."""
-        signal = followed(step.record.values, self._signal)
-        if signal != self._signal:
-            self.__init__(signal)
-        reward = step.record.values.get(signal, math.nan)
-        if not math.isfinite(reward):
+        if math.isnan(reward.now):
             return self.fall
-        if self._rewards:
-            self._changes.append(reward - self._last)
+        if reward.first:
+            self.__init__()
         self._rewards += 1
-        self._level += max(REWARD_MEMORY, 1 / self._rewards) * (reward - self._level)
-        self._last, self._lowest = reward, min(self._lowest, reward)
+        self._level += max(REWARD_MEMORY, 1 / self._rewards) * (reward.now - self._level)
         if self._rewards >= AFTER:
             self._best = max(self._best, self._level)
-            noise = step_noise(np.fromiter(self._changes, float))
-            noise = max(noise, LEAST_NOISE * (self._best - self._lowest))
+            noise = max(reward.noise, LEAST_NOISE * (self._best - reward.floor))
             error = noise * math.sqrt(REWARD_MEMORY / (2 - REWARD_MEMORY))
             self.fall = min((self._best - self._level) / error, FAR) if error > 0 else 0.0
         return self.fall

@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from statistics import median
 
-import numpy as np
-
-from collapse_lab.detectors.reward_drop import NOISE_MEMORY, followed
-from collapse_lab.noise import step_noise
+from collapse_lab.detectors.base import Step
+from collapse_lab.detectors.reward import Reward
 from collapse_lab.records import Evidence
 
 ENTROPY = "policy/entropy"
@@ -32,29 +29,23 @@ the 253 healthy runs of `data/` came to a tenth, four to a twentieth."""
 
 @dataclass(slots=True)
 class Learning:
-    """Follows the reward that `RewardDrop` follows, and the entropy that the run began with."""
+    """The last rewards against the best ones, and the entropy that the run began with."""
 
-    _signal: str = ""
+    _reward: Reward = field(default_factory=Reward)
     _last: deque[float] = field(default_factory=lambda: deque(maxlen=WINDOW))
-    _changes: deque[float] = field(default_factory=lambda: deque(maxlen=NOISE_MEMORY))
     _best: float = -math.inf
-    _lowest: float = 0.0
     _entropies: list[float] = field(default_factory=list[float])
 
-    def update(self, values: Mapping[str, float]) -> None:
-        entropy = values.get(ENTROPY, math.nan)
+    def update(self, step: Step) -> None:
+        entropy = step.record.values.get(ENTROPY, math.nan)
         if math.isfinite(entropy) and len(self._entropies) < EARLY:
             self._entropies.append(entropy)
-        signal = followed(values, self._signal)
-        if signal != self._signal:
-            self.__init__(signal, _entropies=self._entropies)
-        reward = values.get(signal, math.nan)
-        if not math.isfinite(reward):
+        if math.isnan(step.reward.now):
             return
-        if self._last:
-            self._changes.append(reward - self._last[-1])
-        self._last.append(reward)
-        self._lowest = min(self._lowest, reward)
+        if step.reward.first:
+            self.__init__(step.reward, _entropies=self._entropies)
+        self._reward = step.reward
+        self._last.append(step.reward.now)
         if len(self._last) == WINDOW:
             self._best = max(self._best, sum(self._last) / WINDOW)
 
@@ -62,8 +53,8 @@ class Learning:
         """Whether the last records' mean is about the best of any, however good that is."""
         if len(self._last) < WINDOW:
             return False
-        error = step_noise(np.array(self._changes)) * math.sqrt(2 / WINDOW)
-        least = self._best - max(NEAR * (self._best - self._lowest), ERRORS * error)
+        error = self._reward.noise * math.sqrt(2 / WINDOW)
+        least = self._best - max(NEAR * (self._best - self._reward.floor), ERRORS * error)
         return sum(self._last) / WINDOW >= least
 
     def faults(self, evidence: tuple[Evidence, ...]) -> tuple[Evidence, ...]:

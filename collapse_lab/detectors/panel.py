@@ -28,7 +28,8 @@ from collapse_lab.detectors.limits import Limits
 from collapse_lab.detectors.movement import Movement
 from collapse_lab.detectors.naming import likely, not_considered
 from collapse_lab.detectors.prior import Prior, shipped
-from collapse_lab.detectors.reward_drop import REWARDS, RewardDrop
+from collapse_lab.detectors.reward import Reward
+from collapse_lab.detectors.reward_drop import RewardDrop
 from collapse_lab.detectors.rules import RULES, Stuck
 from collapse_lab.detectors.scale import JUDGED
 from collapse_lab.records import RESTART, Alarm, Evidence, Record
@@ -87,7 +88,7 @@ class Panel:
     _same: dict[str, tuple[float, int]] = field(default_factory=dict[str, tuple[float, int]])
     _records: int = 0
     _restart: int | None = None
-    _rewarded: bool = False
+    _reward: Reward = field(default_factory=Reward)
 
     def __post_init__(self, config: Mapping[str, Any] | None) -> None:
         self._front = FrontEnd(shipped() if self.prior is None else self.prior)
@@ -118,7 +119,6 @@ class Panel:
         self._residuals = {
             name: float(u) for name, u in zip(step.residuals.names, step.residuals.u, strict=True)
         }
-        self._rewarded |= any(name in record.values for name in REWARDS)
         self._count_constant(record)
         alarms = [
             self._alarm(detector, found, record)
@@ -146,7 +146,8 @@ class Panel:
         else:
             self._excursions.update(residuals)
         deviations = {} if excused else self._excursions.deviations()
-        return Step(record, residuals, self._excursions, deviations, excused)
+        self._reward.update(record.values)
+        return Step(record, residuals, self._excursions, deviations, self._reward, excused)
 
     def residuals(self) -> dict[str, float]:
         """The last record's whitened residuals, signed by the signal's scale; NaN while a signal
@@ -215,7 +216,7 @@ class Panel:
             *(f"{name} (constant)" for name in coverage.constant),
             *(f"{name} (muted)" for name in sorted(self.limits.muted if self.limits else ())),
         )
-        if not self._rewarded:
+        if not self._reward.signal:
             not_monitored += ("reward (not logged)",)
         before = min((found.since, *(part.since for part in found.evidence)))
         measured = not isinstance(detector, Stuck)  # else nothing has gone wrong but the measuring

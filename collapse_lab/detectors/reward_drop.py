@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -27,15 +26,11 @@ import numpy as np
 
 from collapse_lab.detectors.base import Finding, Step
 from collapse_lab.detectors.excursions import FAR_BEYOND
-from collapse_lab.detectors.plausible import Plausible
+from collapse_lab.detectors.reward import Reward
 from collapse_lab.knee import fall
-from collapse_lab.noise import step_noise
 from collapse_lab.records import Evidence
 from collapse_lab.signals import SIGNALS
 
-REWARDS = ("reward/success_rate", "reward/mean", "reward/penalised_mean")
-"""The first of these that a run logs is followed, as `labels.py` prefers it; a success rate
-that appears later takes over."""
 WINDOWS = (3, 5, 8, 13, 21, 34, 55, 89, 144)
 LEAST_REFERENCE = 4
 LOST, LOST_FOR_LONG, REGAINED = 0.5, 0.25, 0.8
@@ -49,19 +44,7 @@ LEAST_LOSS = 0.25
 LIMIT_ALONE, LIMIT_UNKNOWN_FLOOR = 8.5, 10.0
 CORROBORATION, MOST_FAMILIES = 1.5, 3
 """Standard errors that one more family off its course is worth, and how many of them count."""
-NOISE_MEMORY = 256
 LEAST_NOISE = 0.125
-
-
-def followed(values: Mapping[str, float], signal: str) -> str:
-    """The reward to follow from a record on, where `signal` was followed until then, "" if none.
-
-    >>> followed({"reward/mean": 1.0}, ""), followed({"reward/mean": 1.0}, "reward/success_rate")
-    ('reward/mean', 'reward/success_rate')
-    """
-    preferred = next((name for name in REWARDS if name in values), signal)
-    better = not signal or REWARDS.index(preferred) < REWARDS.index(signal)
-    return preferred if better else signal
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,26 +66,20 @@ class RewardDrop:
     name: ClassVar[str] = "reward-drop"
     limit: float | None = None
     score: float = 0.0
-    _signal: str = ""
+    _reward: Reward = field(default_factory=Reward)
     _sums: deque[float] = field(default_factory=lambda: deque([0.0], maxlen=3 * max(WINDOWS) + 1))
     _steps: deque[int] = field(default_factory=lambda: deque(maxlen=3 * max(WINDOWS)))
     _best: dict[int, float] = field(default_factory=dict[int, float])
-    _changes: deque[float] = field(default_factory=lambda: deque(maxlen=NOISE_MEMORY))
-    _last: float = math.nan
-    _lowest: float = math.inf
-    _plausible: Plausible = field(default_factory=Plausible)
     _fallen: Drop | None = None
     _since: int = 0
 
     def update(self, step: Step) -> Finding | None:
-        reward = self._read(step)
-        if reward is None:
+        if math.isnan(step.reward.now):
             return None
-        if math.isfinite(self._last):
-            self._changes.append(reward - self._last)
-        self._last = reward
-        self._lowest = min(self._lowest, reward)
-        self._sums.append(self._sums[-1] + reward)
+        if step.reward.first:
+            self.__init__(self.limit)
+        self._reward = step.reward
+        self._sums.append(self._sums[-1] + step.reward.now)
         self._steps.append(step.record.step)
         if self._fallen is not None and self._has_come_back(self._fallen):
             self._forget()
@@ -113,25 +90,12 @@ class RewardDrop:
         evidence = step.excursions.evidence()
         families = min(MOST_FAMILIES, len({part.family for part in evidence}))
         limit = LIMIT_ALONE - CORROBORATION * families
-        limit = LIMIT_UNKNOWN_FLOOR if self._floor() < 0 else limit
+        limit = LIMIT_UNKNOWN_FLOOR if self._reward.floor < 0 else limit
         self.score = drop.deviations / limit
         if self._fallen is not None or self.score < (1.0 if self.limit is None else self.limit):
             return None
         self._fallen, self._since = drop, 0
         return self._find(drop, evidence)
-
-    def _read(self, step: Step) -> float | None:
-        signal = followed(step.record.values, self._signal)
-        if signal != self._signal:
-            self.__init__(self.limit)
-            self._signal = signal
-        reward = step.record.values.get(self._signal, math.nan)
-        return self._plausible(reward) if math.isfinite(reward) else None
-
-    def _floor(self) -> float:
-        """What a policy that has learned nothing earns: zero for rewards that are never negative,
-        else the lowest reward so far."""
-        return min(0.0, self._lowest)
 
     def _has_come_back(self, drop: Drop) -> bool:
         self._since += 1
@@ -142,7 +106,7 @@ class RewardDrop:
 
     def _regained(self, drop: Drop) -> float:
         """The reward that counts as come back."""
-        return self._floor() + REGAINED * (drop.best - self._floor())
+        return self._reward.floor + REGAINED * (drop.best - self._reward.floor)
 
     def _forget(self) -> None:
         """A dip that is over is in no window any more; the best of before it still counts."""
@@ -159,8 +123,7 @@ class RewardDrop:
         sums, count = self._sums, len(self._steps)
         if count < LEAST_REFERENCE + WINDOWS[0]:
             return None
-        noise = step_noise(np.fromiter(self._changes, float))
-        floor, deepest = self._floor(), None
+        noise, floor, deepest = self._reward.noise, self._reward.floor, None
         for window in WINDOWS:
             reference = self._reference(window)
             if reference < min(LEAST_REFERENCE, window) or count - window < LEAST_REFERENCE:
@@ -187,8 +150,8 @@ class RewardDrop:
         least = max(drop.best - band, self._regained(drop))
         fallen = rewards[began.at :]
         reward = Evidence(
-            signal=self._signal,
-            family=SIGNALS[self._signal].family,
+            signal=self._reward.signal,
+            family=SIGNALS[self._reward.signal].family,
             since=since,
             observed=drop.now,
             expected=drop.best,

@@ -11,6 +11,7 @@ from collapse_lab.detectors.base import Finding, Step
 from collapse_lab.detectors.edetector import ALPHA, BETS, BOLDNESS, EDetector
 from collapse_lab.detectors.excursions import Excursions
 from collapse_lab.detectors.frontend import Residuals
+from collapse_lab.detectors.reward import Reward
 from collapse_lab.records import Record
 
 EMPTY = Residuals(0, [], np.empty(0), np.empty(0), np.empty(0), np.empty(0))
@@ -20,7 +21,7 @@ def step(index: int, *deviations: float, excused: bool = False) -> Step:
     families = dict(zip("abcdefg", deviations, strict=False))
     excursions = Excursions()
     excursions.update(EMPTY)
-    return Step(Record(index), EMPTY, excursions, families, excused)
+    return Step(Record(index), EMPTY, excursions, families, Reward(), excused)
 
 
 def first_alarm(rows: list[list[float]], detector: EDetector) -> int | None:

@@ -26,6 +26,7 @@ from collapse_lab.detectors.features import (
 )
 from collapse_lab.detectors.frontend import Array, Residuals
 from collapse_lab.detectors.panel import Panel
+from collapse_lab.detectors.reward import Reward
 from collapse_lab.records import RESTART, Record
 from collapse_lab.signals import SIGNALS
 
@@ -49,16 +50,15 @@ def noisy(n: int, seed: int = 0) -> list[Record]:
     ]
 
 
-def step(reward: float | None = None, **charts: float) -> Step:
-    """A step whose signals' charts stand so; `__` in a name is its slash."""
+def step(**charts: float) -> Step:
+    """A step without a reward whose signals' charts stand so; `__` in a name is its slash."""
     names = [name.replace("__", "/") for name in charts]
     nothing = np.zeros(len(names))
     residuals = Residuals(0, names, nothing, nothing, nothing, nothing)
     excursions = Excursions()
     excursions.grow(names)
     excursions.score[0] = list(charts.values())
-    values = {} if reward is None else {"reward/mean": reward}
-    return Step(Record(0, values=values), residuals, excursions, {}, False)
+    return Step(Record(0), residuals, excursions, {}, Reward(), False)
 
 
 def named(features: Array) -> dict[str, float]:
@@ -68,6 +68,21 @@ def named(features: Array) -> dict[str, float]:
 def after(steps: list[Step]) -> dict[str, float]:
     features = Features()
     return [named(features.update(one)) for one in steps][-1]
+
+
+class Rewarded:
+    """Features of steps that have a reward."""
+
+    def __init__(self) -> None:
+        self.features, self.reward = Features(), Reward()
+
+    def update(self, value: float, name: str = "reward/mean", **charts: float) -> dict[str, float]:
+        self.reward.update({name: value})
+        return named(self.features.update(replace(step(**charts), reward=self.reward)))
+
+    @property
+    def fall(self) -> float:
+        return self.features.reward_fall
 
 
 def test_families_count_alike_however_many_signals_of_each_are_logged() -> None:
@@ -92,29 +107,29 @@ def test_a_signal_that_is_not_judged_counts_for_nothing() -> None:
 
 
 def test_the_reward_counts_by_the_standard_error_of_its_average() -> None:
-    features = Features()
+    run = Rewarded()
     for place in range(200):
-        features.update(step(reward=0.5 + 0.1 * (-1) ** place))
+        run.update(0.5 + 0.1 * (-1) ** place)
     for _ in range(20):
-        features.update(step(reward=0.4))
+        run.update(0.4)
     # changes of 0.2 are noise of 0.2 * 1.4826 / sqrt(2) = 0.21, of an average 0.21 / sqrt(19);
     # the average was about 0.51 at best and is 0.4 plus 0.1 * 0.9^20
     expected = (0.51 - 0.4 - 0.1 * 0.9**20) / (0.2097 / math.sqrt(19))
-    assert features.reward_fall == pytest.approx(expected, rel=0.1)
-    before = features.reward_fall
-    features.update(step(reward=0.0))
-    assert before < features.reward_fall
-    features.update(step(reward=-1e9))
-    assert features.reward_fall <= FAR
+    assert run.fall == pytest.approx(expected, rel=0.1)
+    before = run.fall
+    run.update(0.0)
+    assert before < run.fall
+    run.update(-1e9)
+    assert run.fall <= FAR
 
 
 def test_a_reward_without_noise_is_taken_to_waver_by_a_sixteenth_of_its_gain() -> None:
     """0.8 / 16 is an error of 0.05 / sqrt(19) = 0.01147; ten records later the average has lost
     0.1 x (1 - 0.9^10) = 0.0651."""
-    features = Features()
+    run = Rewarded()
     for reward in [0.8] * 100 + [0.7] * 10:
-        features.update(step(reward=reward))
-    assert features.reward_fall == pytest.approx(0.0651 / 0.01147, rel=0.01)
+        run.update(reward)
+    assert run.fall == pytest.approx(0.0651 / 0.01147, rel=0.01)
 
 
 def test_a_fall_within_the_usual_is_none_and_the_feature_grows_slower_than_it() -> None:
@@ -124,21 +139,21 @@ def test_a_fall_within_the_usual_is_none_and_the_feature_grows_slower_than_it() 
 
 
 def test_both_at_once_is_their_product() -> None:
-    steps = [step(reward=float(place < 20), policy__entropy=3.0) for place in range(40)]
-    found = after(steps)
+    run = Rewarded()
+    found = [run.update(float(place < 20), policy__entropy=3.0) for place in range(40)][-1]
     assert found[REWARD_FALL] > 0
     assert found[BOTH] == found[REWARD_FALL] * found[OFF_COURSE]
 
 
 def test_a_better_reward_takes_over_and_a_gap_changes_nothing() -> None:
-    features = Features()
+    run = Rewarded()
     for place in range(30):
-        features.update(step(reward=float(place < 15)))
-    before = features.reward_fall
-    features.update(step())
-    assert features.reward_fall == before > 0
-    features.update(replace(step(), record=Record(0, values={"reward/success_rate": 0.5})))
-    assert features.reward_fall == 0
+        run.update(float(place < 15))
+    before = run.fall
+    run.update(math.nan)
+    assert run.fall == before > 0
+    run.update(0.5, name="reward/success_rate")
+    assert run.fall == 0
 
 
 @pytest.mark.parametrize("factor", [1e-3, 1e4])
