@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.trl_settings import Setting, entropy_at
+from benchmarks.trl_settings import Change, Setting, entropy_at
 
 RECORDS, ROWS = 240, 256
 
@@ -21,6 +21,11 @@ def later(
 def constant(name: str, failure: str, lr: float, **more: Any) -> Setting:
     """A rate that is too high from the sixth record on, and stays. Seed 0 was for finding it."""
     return later(f"constant{name}", failure, lr, seeds=(3, 4), **more)
+
+
+def changed(name: str, failure: str, lr: float, change: Change, **more: Any) -> Setting:
+    """A rate that holds, and something else from record 100 or 130 on."""
+    return later(f"changes-{name}", failure, lr, seeds=(0, 1), change=change, **more)
 
 
 RISING = RECORDS
@@ -81,3 +86,31 @@ LATER = (
     constant("-reverse", "learning_rate", 1.5e-3, task="reverse"),
     constant("-dapo", "learning_rate", 9e-4, algorithm="dapo", arguments=CLIP_HIGHER),
 )
+THOUGHT = {"pay": (1.0, 0.1, 0.0, None), "hidden": True}
+ORDER = {"pay": (1.0, 0.1, None, 0.0), "hidden": True}
+CHANGED = (
+    changed("rate", "learning_rate", 2e-4, Change(rate=5)),
+    changed("slower", "", 3e-4, Change(rate=0.3)),
+    changed("rate-more", "learning_rate", 2e-4, Change(rate=10)),
+    changed("rate-less", "", 2e-4, Change(rate=1.5)),
+    changed(
+        "cispo",
+        "tolerant_clip",
+        1e-4,
+        Change(rate=5),
+        algorithm="cispo",
+        updates=8,
+        arguments=NO_UPPER_CLIP,
+    ),
+    changed("bonus", "entropy_explosion", 3e-4, Change(entropy=0.5)),
+    changed("small-bonus", "", 3e-4, Change(entropy=0.05)),
+    changed("thought", "length", 3e-4, Change(pay=(1.0, 0.1, 6.0, None)), **THOUGHT),
+    changed("order", "reward_hacking", 3e-4, Change(pay=(0.0, 0.1, None, 1.0)), **ORDER),
+    changed("double-pay", "", 2e-4, Change(pay=(2.0, 0.2, None, None))),
+    changed("late", "staleness", 3e-4, Change(lag=16)),
+    changed("late-by-two", "", 2e-4, Change(lag=2)),
+    changed("hot", "mismatch", 3e-4, Change(temperature=1.8)),
+    changed("colder", "", 2e-4, Change(temperature=0.9)),
+    changed("sharpened", "entropy_collapse", 3e-4, Change(entropy=-1.0)),
+)
+"""Written before any of them was run."""

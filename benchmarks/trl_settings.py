@@ -10,6 +10,27 @@ Reward = Callable[..., list[float]]
 
 
 @dataclass(frozen=True)
+class Change:
+    """What changes in mid-run, `after` so many records and 30 more for each seed.
+
+    `rate` multiplies the rate. `pay` weighs the rewards anew. `entropy` is the bonus. `temperature`
+    is that of sampling alone, and `lag` how many records old the weights become that sample: TRL
+    knows of neither. None, and a lag of 0, leave things as they are.
+    """
+
+    after: int = 100
+    rate: float = 1.0
+    pay: tuple[float | None, ...] | None = None
+    entropy: float | None = None
+    temperature: float | None = None
+    lag: int = 0
+
+    def at(self, seed: int) -> int:
+        """The first record that it concerns, counted from 0."""
+        return self.after + 30 * seed
+
+
+@dataclass(frozen=True)
 class Setting:
     """One setting, run with every seed of `seeds`. A record is a batch of rollouts.
 
@@ -20,7 +41,7 @@ class Setting:
     reward functions accuracy, format, thought and order; None leaves one out, and `hidden` says
     that what is paid for is not what is wanted. `arguments` go to GRPOConfig as they stand.
     `resume_at` is the record after which the training stops and resumes from its checkpoint, which
-    may hold the weights alone, so that Adam begins anew.
+    may hold the weights alone, so that Adam begins anew. `change` is what changes in mid-run.
     """
 
     name: str
@@ -41,6 +62,7 @@ class Setting:
     hidden: bool = False
     resume_at: int = 0
     keeps_optimiser: bool = True
+    change: Change | None = None
     arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def paid(self, rewards: Sequence[Reward]) -> list[Reward]:
