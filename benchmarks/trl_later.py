@@ -23,9 +23,16 @@ def constant(name: str, failure: str, lr: float, **more: Any) -> Setting:
     return later(f"constant{name}", failure, lr, seeds=(3, 4), **more)
 
 
-def changed(name: str, failure: str, lr: float, change: Change, **more: Any) -> Setting:
-    """A rate that holds, and something else from record 100 or 130 on."""
-    return later(f"changes-{name}", failure, lr, seeds=(0, 1), change=change, **more)
+def changed(
+    name: str,
+    failure: str,
+    lr: float,
+    change: Change,
+    seeds: tuple[int, ...] = (0, 1),
+    **more: Any,
+) -> Setting:
+    """A rate that holds, and something else from record 100, 130 or 160 on, by seed."""
+    return later(f"changes-{name}", failure, lr, seeds, change=change, **more)
 
 
 RISING = RECORDS
@@ -114,3 +121,27 @@ CHANGED = (
     changed("sharpened", "entropy_collapse", 3e-4, Change(entropy=-1.0)),
 )
 """Written before any of them was run."""
+OTHERS: dict[str, dict[str, Any]] = {
+    "dapo": {"algorithm": "dapo", "updates": 2, "arguments": CLIP_HIGHER},
+    "gspo": {"algorithm": "gspo", "updates": 2},
+    "sapo": {"algorithm": "sapo"},
+    "dr_grpo": {"algorithm": "dr_grpo", "updates": 2},
+    "reverse": {"task": "reverse", "updates": 2},
+}
+CHANGED_OTHERS = tuple(
+    changed(
+        f"{setting.name.removeprefix('later-changes-')}-{name}",
+        setting.failure,
+        setting.lr,
+        setting.change,
+        (2,),
+        pay=setting.pay,
+        hidden=setting.hidden,
+        **other,
+    )
+    for name, other in OTHERS.items()
+    for setting in CHANGED
+    if setting.change is not None and setting.algorithm == "grpo"
+)
+"""The same changes for other algorithms and the other task; written when eight of the runs above
+were there, and without a choice among the changes."""

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.trl_chat_settings import CHAT, CHATS
-from benchmarks.trl_later import CHANGED, LATER
+from benchmarks.trl_later import CHANGED, CHANGED_OTHERS, LATER
 from benchmarks.trl_settings import SETTINGS, Setting
 from collapse_lab.labels import Label, label_run
 from collapse_lab.records import Record
@@ -216,7 +216,9 @@ def keep(root: Path, out: Path) -> None:
 
 def table(root: Path) -> str:
     """What the settings were meant to end in, and what they ended in."""
-    by_name = {setting.name: setting for setting in SETTINGS + LATER + CHANGED + CHATS}
+    by_name = {
+        setting.name: setting for setting in SETTINGS + LATER + CHANGED + CHANGED_OTHERS + CHATS
+    }
     lines: list[tuple[str, ...]] = []
     for folder in find_runs(root):
         meta = read_meta(folder)
@@ -250,7 +252,7 @@ def main(arguments: Sequence[str] = tuple(sys.argv[1:])) -> None:
         torch.set_num_threads(1)
         transformers.logging.set_verbosity_error()
         transformers.utils.logging.disable_progress_bar()
-        settings = SETTINGS + LATER + CHANGED
+        settings = SETTINGS + LATER + CHANGED + CHANGED_OTHERS
         if given.only:
             settings = [s for s in settings + CHATS if s.name in given.only]
         run_all(settings, given.root, given.minutes)
