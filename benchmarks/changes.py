@@ -12,17 +12,12 @@ and knows of no restart. Every settings' row was written before any of these run
 from __future__ import annotations
 
 import argparse
-import multiprocessing
-import shutil
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
-from benchmarks.arena_runs import read_run
-from collapse_lab.store import RunWriter, read_meta
+from benchmarks.sweep import Job, sweep
 
 STEPS = 240
 HEALTHY = ""
@@ -70,38 +65,27 @@ CHANGES: dict[str, Changed] = {
 }
 
 
-def run_one(root: Path, job: tuple[str, int]) -> str:
-    """Trains one run into `root`; one that was cut short is begun anew."""
-    import torch
-
-    from collapse_lab.trainers.checkpoints import State
-    from collapse_lab.trainers.launch import CHECKPOINT, POLICIES, meta
-    from collapse_lab.trainers.loop import train
-    from collapse_lab.trainers.recipes import recipe
-
-    torch.set_num_threads(1)
-    name, seed = job
-    changed, until = CHANGES[name], sound_for(seed)
-    shared = (f"steps={STEPS}", "eval_every=20", f"checkpoint_every={until}", *changed.first)
-    first = recipe(changed.task, changed.algorithm, seed, shared)
-    then = recipe(changed.task, changed.algorithm, seed, (*shared, *changed.then))
-    folder = root / f"{name}-{seed}"
-    shutil.rmtree(folder, ignore_errors=True)
-    facts = {"failure": changed.failure, "setting": f"changes-{name}"}
-    facts |= {"changed_at": str(until), "changed": " ".join(changed.then)}
-    writer = RunWriter(folder, meta(first) | facts)
-    checkpoint = folder / CHECKPOINT
-    cache = root / POLICIES
-    train(first, writer.append, cache=cache, checkpoint=checkpoint, should_stop=checkpoint.exists)
-    state = State.load(checkpoint, first)
-    state.save(checkpoint, then)
-    train(then, writer.append, cache=cache, checkpoint=checkpoint)
-    checkpoint.unlink()
-    writer.finish()
-    run = read_run(folder)
-    assert run is not None
-    label = f"{run.label.kind} {run.label.onset or ''} {run.label.cross or ''}".strip()
-    return f"{folder.name}: {label}"
+def jobs_of(names: Sequence[str], seeds: Sequence[int]) -> list[Job]:
+    """Seed by seed, so that every setting has some early."""
+    return [
+        Job(
+            f"{name}-{seed}",
+            changed.task,
+            changed.algorithm,
+            seed,
+            (f"steps={STEPS}", "eval_every=20", *changed.first),
+            {
+                "failure": changed.failure,
+                "setting": f"changes-{name}",
+                "changed_at": str(sound_for(seed)),
+                "changed": " ".join(changed.then),
+            },
+            then=changed.then,
+            sound_for=sound_for(seed),
+        )
+        for seed in seeds
+        for name, changed in ((name, CHANGES[name]) for name in names)
+    ]
 
 
 def main(arguments: Sequence[str] = tuple(sys.argv[1:])) -> None:
@@ -113,16 +97,7 @@ def main(arguments: Sequence[str] = tuple(sys.argv[1:])) -> None:
     parser.add_argument("--processes", type=int, default=2)
     given = parser.parse_args(arguments)
     seeds = [int(seed) for seed in given.seeds.split(",")]
-    jobs = [
-        (name, seed)
-        for seed in seeds
-        for name in given.only.split(",")
-        if read_meta(given.root / f"{name}-{seed}").get("state") != "finished"
-    ]
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(given.processes, mp_context=context) as pool:
-        for line in pool.map(partial(run_one, given.root), jobs):
-            print(line, flush=True)
+    sweep(jobs_of(given.only.split(","), seeds), given.root, given.processes)
 
 
 if __name__ == "__main__":
