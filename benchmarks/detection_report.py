@@ -1,9 +1,9 @@
-"""Writes the measured half of docs/detection.md from a corpus of finished runs.
+"""Writes what docs/detection.md and docs/detection-tables.md measure, from a corpus of runs.
 
     python -m benchmarks.detection_report data/arena data/arena-rates data/failures data/trl --write
 
 Judges every run as if it were live, two at a time (`--jobs`), and prints the tables. `--write`
-puts them between the marks of docs/detection.md, and draws docs/images/lead-recall.svg and the
+puts them between the marks of those pages, and draws docs/images/lead-recall.svg and the
 gallery of failures beside them; what stands outside the marks is written by hand. With
 COLLAPSE_LAB_REALLOGS set, the real logs are judged too; without, their table stays as it is.
 """
@@ -36,13 +36,14 @@ from benchmarks.run_folders import folder_of
 from collapse_lab.corpus import CorpusRun, LeftOut, read_corpus
 from collapse_lab.scorecard import judge_all
 
-PAGE = ROOT / "docs" / "detection.md"
+DOCS = ROOT / "docs"
+PAGES = (DOCS / "detection.md", DOCS / "detection-tables.md")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Detectors on a corpus of runs.")
     parser.add_argument("roots", nargs="+", type=Path, help="folders of runs")
-    parser.add_argument("--write", action="store_true", help="write docs/detection.md")
+    parser.add_argument("--write", action="store_true", help="write the pages")
     parser.add_argument("--jobs", type=int, default=2, help="processes that judge runs")
     options = parser.parse_args()
     corpus = judge_corpus(options.roots, options.jobs)
@@ -56,11 +57,12 @@ def main() -> None:
     if not options.write:
         print("\n\n".join(f"## {name}\n\n{text}" for name, text in blocks.items()))
         return
-    images = PAGE.parent / "images"
+    images = DOCS / "images"
     for drawing in drawings:
         (images / drawing.file).write_text(drawing.svg)
     (images / detection_curves.FILE).write_text(detection_curves.draw(corpus.judged))
-    PAGE.write_text(fill(PAGE.read_text(), blocks))
+    for path, page in fill({path: path.read_text() for path in PAGES}, blocks).items():
+        path.write_text(page)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,15 +122,17 @@ def on_real_logs(jobs: int) -> str:
     return f"{detection_bars.of_logs(logs, judgements)}\n\n{table}"
 
 
-def fill(page: str, blocks: Mapping[str, str]) -> str:
-    """The page with each block between its marks."""
+def fill(pages: Mapping[Path, str], blocks: Mapping[str, str]) -> dict[Path, str]:
+    """The pages with each block between its marks, which stand once in one of them."""
+    filled = dict(pages)
     for name, text in blocks.items():
         begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
-        parts = re.split(f"{begin}.*?{end}", page, flags=re.S)
-        if len(parts) != 2:
-            sys.exit(f"docs/detection.md must have {begin} ... {end} once")
-        page = f"{begin}\n\n{text}\n\n{end}".join(parts)
-    return page
+        holding = [path for path, page in filled.items() if begin in page]
+        parts = re.split(f"{begin}.*?{end}", filled[holding[0]], flags=re.S) if holding else []
+        if len(holding) != 1 or len(parts) != 2:
+            sys.exit(f"one of the pages must have {begin} ... {end}, and once")
+        filled[holding[0]] = f"{begin}\n\n{text}\n\n{end}".join(parts)
+    return filled
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ name. The mean of the horizons' log-odds is averaged over the last few records; 
 against a limit is the detector. It speaks only of what at least two families show.
 
 `benchmarks/fit_hazard.py` learns the model and says what it is worth on runs that it has not seen;
-docs/detection.md says why it does not ship as a default.
+docs/hazard.md says why it does not ship as a default.
 """
 
 from __future__ import annotations
