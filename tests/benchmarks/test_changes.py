@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 import torch
 from test_failures import TINY
 
+from benchmarks.after_change import HEADINGS, ChangedRun, changed_at, rows
 from benchmarks.changes import CHANGES, STEPS, jobs_of, sound_for
 from benchmarks.sweep import Job, sweep
 from benchmarks.trl_later import CHANGED, CHANGED_OTHERS
 from benchmarks.trl_runs import name_of, run_all
 from benchmarks.trl_settings import Change, Setting
 from collapse_lab.mechanisms import MECHANISMS
-from collapse_lab.records import RESTART
+from collapse_lab.records import RESTART, Severity
+from collapse_lab.scorecard.judged import JudgedRun
 from collapse_lab.store import RunReader, read_meta
 from collapse_lab.trainers.recipes import recipe
 
@@ -89,3 +92,45 @@ def test_a_sampler_that_is_late_draws_with_the_weights_of_so_many_batches_ago_an
         drawn.append(policy.generate())
         assert policy.weight.item() == batch
     assert drawn == [0, 0, 0, 1, 2]
+
+
+def run(name: str, onset: int | None, *raised: tuple[int, str]) -> ChangedRun:
+    """200 records, changed at 100; half is lost 20 records after the onset."""
+    severities: Mapping[str, Severity] = {"cusum": "watch", "e-detector": "alarm"}
+    kind = "healthy" if onset is None else "collapse"
+    cross = None if onset is None else onset + 20
+    told: list[tuple[int, Severity, str]] = [(at, severities[by], by) for at, by in raised]
+    return ChangedRun(JudgedRun(name, kind, "", {}, range(200), onset, cross, told), 100)
+
+
+def test_what_is_told_counts_from_the_change_on_and_what_came_before_it_is_false():
+    runs = [
+        run("foreseen", 120, (50, "e-detector"), (119, "e-detector")),
+        run("ten late", 120, (104, "cusum"), (130, "e-detector")),
+        run("half lost", 120, (140, "e-detector")),
+        run("found before its cause", 97, (110, "e-detector")),
+        run("never", 120),
+        run("harmless", None, (150, "e-detector")),
+        run("sound", None, (60, "cusum")),
+    ]
+    found = {row[0]: dict(zip(HEADINGS, row, strict=True)) for row in rows(runs)}
+    alarm, watch = found["alarm or above"], found["watch or above"]
+    counts = {heading: cell.split(",")[0] for heading, cell in alarm.items()}
+    assert counts == {
+        "tier": "alarm or above",
+        "alarmed before the change": "1/7",
+        "after a harmless one": "1/2",
+        "before the onset": "1/5",
+        "by onset + 10": "3/5",
+        "by half lost": "4/5",
+        "at all": "4/5",
+        "records after the change": "24.5",  # of 10, 19, 30, 40
+    }
+    assert watch["alarmed before the change"].startswith("2/7")
+    assert watch["before the onset"].startswith("2/5")
+
+
+def test_when_the_change_came_is_in_run_json_of_both_trainers():
+    assert changed_at({"changed_at": "130"}) == 130
+    change = {"after": 100, "rate": 5.0, "pay": [1.0, None]}
+    assert changed_at({"config": {"change": change, "seed": 2}}) == 160
