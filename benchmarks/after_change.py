@@ -5,7 +5,8 @@
 Of runs whose settings changed at a record that is known (`changes.py`, `trl_settings.Change`). What
 is told before the change is false whatever the label says; what is told from it on is right where
 the run collapsed, and false where it did not: a change that does no harm is what deceives a
-detector most. Counted from the change on is the first alarm that is not before it.
+detector most. Counted from the change on is the first alarm that is not before it. When that one
+says it began, and which step it calls the last healthy one, can be held against the truth too.
 """
 
 from __future__ import annotations
@@ -15,13 +16,15 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 from typing import Any
 
 from benchmarks.run_folders import with_folders
 from benchmarks.trl_settings import Change
+from collapse_lab.corpus import CorpusRun
+from collapse_lab.detectors.panel import Panel
 from collapse_lab.scorecard.judged import JudgedRun, judge
-from collapse_lab.scoring import LATE, Share
+from collapse_lab.scoring import LATE, Share, point_of
 from collapse_lab.scoring.markdown import plain, share, table_of
 from collapse_lab.store import read_meta
 
@@ -39,6 +42,10 @@ class ChangedRun:
 
     run: JudgedRun
     at: int
+    since: int | None = None
+    healthy: int | None = None
+    """Of the first alarm or critical alarm from the change on: the record since which, and the last
+    healthy one."""
 
     def first(self, tier: str) -> int | None:
         """The point of the first alarm from the change on."""
@@ -60,7 +67,20 @@ def changed_at(meta: Mapping[str, Any]) -> int:
 
 def read(roots: Sequence[Path]) -> Iterator[ChangedRun]:
     for run, folder in with_folders(roots):
-        yield ChangedRun(judge(run), changed_at(read_meta(folder)))
+        at = changed_at(read_meta(folder))
+        yield ChangedRun(judge(run), at, *_dates(run, at))
+
+
+def _dates(run: CorpusRun, at: int) -> tuple[int | None, int | None]:
+    panel = Panel(run.planned_steps)
+    steps = [record.step for record in run.records]
+    for point, record in enumerate(run.records):
+        for alarm in panel.update(record):
+            if point >= at and alarm.severity != "watch":
+                dated = (alarm.since, alarm.last_healthy_step)
+                since, healthy = (None if s is None else point_of(steps, s) for s in dated)
+                return since, healthy
+    return None, None
 
 
 def rows(runs: Sequence[ChangedRun]) -> Iterator[list[str]]:
@@ -92,6 +112,21 @@ def _by(told: Sequence[int | None], until: Sequence[int]) -> Share:
     return Share(hits, len(told))
 
 
+def dates(runs: Sequence[ChangedRun]) -> str:
+    """What the first alarm of a collapsed run says of when it began, against when it did."""
+    told = [one for one in runs if one.after is not None and one.since is not None]
+    begun = [one.since - one.at for one in told if one.since is not None]
+    spared = [one.at - 1 - one.healthy for one in told if one.healthy is not None]
+    sound = Share(sum(records >= 0 for records in spared), len(spared))
+    low, middle, high = quantiles(begun, n=4)
+    return (
+        f"The first alarms of {len(told)} collapsed runs date their begin {plain(middle)} records "
+        f"after the change in the middle (quartiles {plain(low)} and {plain(high)}). The step that "
+        f"they call the last healthy one lies before the change in {share(sound)} of them, in the "
+        f"middle by {plain(median(spared))} records."
+    )
+
+
 def each(runs: Sequence[ChangedRun]) -> Iterator[list[str]]:
     """A row a run, under `EACH`; points counted from 0."""
     for one in runs:
@@ -114,7 +149,7 @@ def main(arguments: Sequence[str] = tuple(sys.argv[1:])) -> None:
     runs = list(read(given.roots))
     if given.each:
         print(table_of(EACH, each(runs), numbers=False), end="\n\n")
-    print(table_of(HEADINGS, rows(runs)))
+    print(table_of(HEADINGS, rows(runs)), dates(runs), sep="\n\n")
 
 
 if __name__ == "__main__":
