@@ -11,16 +11,16 @@ import pytest
 import torch
 from test_failures import TINY
 
-from benchmarks.after_change import HEADINGS, ChangedRun, changed_at, rows
+from benchmarks.after_change import HEADINGS, ChangedRun, changed_at, dates, read, rows
 from benchmarks.changes import CHANGES, STEPS, jobs_of, sound_for
 from benchmarks.sweep import Job, sweep
 from benchmarks.trl_later import CHANGED, CHANGED_OTHERS
 from benchmarks.trl_runs import name_of, run_all
 from benchmarks.trl_settings import Change, Setting
 from collapse_lab.mechanisms import MECHANISMS
-from collapse_lab.records import RESTART, Severity
+from collapse_lab.records import RESTART, Record, Severity
 from collapse_lab.scorecard.judged import JudgedRun
-from collapse_lab.store import RunReader, read_meta
+from collapse_lab.store import RunReader, RunWriter, read_meta
 from collapse_lab.trainers.recipes import recipe
 
 needs_trl = pytest.mark.skipif(
@@ -134,3 +134,29 @@ def test_when_the_change_came_is_in_run_json_of_both_trainers():
     assert changed_at({"changed_at": "130"}) == 130
     change = {"after": 100, "rate": 5.0, "pay": [1.0, None]}
     assert changed_at({"config": {"change": change, "seed": 2}}) == 160
+
+
+def test_the_dates_of_first_alarms_are_held_against_the_change():
+    dated = [(99, 97), (101, 99), (103, 100), (112, 104)]
+    runs = [
+        ChangedRun(run(f"run {since}", 120).run, 100, since, healthy) for since, healthy in dated
+    ]
+    runs.append(ChangedRun(run("harmless", None).run, 100, 60, 50))
+    said = dates(runs)
+    # begun -1, 1, 3 and 12 records after the change; 2, 0, -1 and -5 records of sound training lost
+    assert said.startswith("The first alarms of 4 collapsed runs date their begin 2 records")
+    assert "(quartiles -0.5 and 9.8)" in said
+    assert "before the change in 2/4, 50 %" in said and said.endswith("by -0.5 records.")
+
+
+def test_a_run_is_judged_and_its_first_alarm_dated_as_it_is_read(tmp_path: Path):
+    writer = RunWriter(tmp_path / "run", {"changed_at": "60", "planned_steps": 100})
+    for step in range(100):
+        reward = 0.8 + 0.01 * (step % 5) if step < 70 else 0.1
+        writer.append(Record(step, values={"reward/mean": reward}))
+    writer.finish()
+    (found,) = read([tmp_path])
+    assert (found.at, found.run.onset, found.after) == (60, 68, 8)
+    assert found.first("alarm or above") == 72
+    assert found.since is not None and 68 <= found.since <= 70
+    assert found.healthy is not None and 65 <= found.healthy < found.since
