@@ -50,12 +50,17 @@ def to_frame(records: list[Record]) -> pl.DataFrame:
 
 
 def from_frame(frame: pl.DataFrame) -> list[Record]:
-    """A record a row of such a table; histograms and notes about values are not in it."""
+    """A record a row of such a table; histograms and notes about values are not in it. The first of
+    each run says so, also where the record that had said it was replaced by a later attempt."""
     records: list[Record] = []
-    for row in frame.drop("attempt", "run", strict=False).iter_rows(named=True):
+    last = ""
+    for row in frame.drop("attempt").iter_rows(named=True):
         step, time, happened = row.pop("step"), row.pop("time"), row.pop("events", None)
+        run = row.pop("run", None) or ""
+        notes = json.loads(happened or "{}") | ({NEW_RUN: run} if run != last else {})
+        last = run
         values = {name.removeprefix(OWN): value for name, value in row.items() if value is not None}
-        records.append(Record(step, time, values, notes=json.loads(happened or "{}")))
+        records.append(Record(step, time, values, notes=notes))
     return records
 
 

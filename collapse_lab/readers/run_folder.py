@@ -5,12 +5,10 @@ See `collapse_lab.store` and `collapse_lab.records`.
 
 from __future__ import annotations
 
-import json
-import math
 from pathlib import Path
 from typing import ClassVar
 
-from collapse_lab.frames import OWN
+from collapse_lab.frames import from_frame
 from collapse_lab.readers.base import Row
 from collapse_lab.records import NEW_RUN, Record
 from collapse_lab.tail import Tail
@@ -38,8 +36,12 @@ class RecordLines:
             record = Record.from_json(line)
         except (ValueError, RecursionError):  # a torn line, ended by the writer that came next
             return []
+        return [self.row(record)]
+
+    def row(self, record: Record) -> Row:
+        """The next record of the file, with the run that it is of."""
         self._run = record.notes.get(NEW_RUN, self._run)
-        return [Row(record.step, record.values, record.time, record.notes, self._run)]
+        return Row(record.step, record.values, record.time, record.notes, self._run)
 
     def close(self) -> list[Row]:
         return []
@@ -66,25 +68,13 @@ class RunFolder:
     def new(self) -> list[Row]:
         rows: list[Row] = []
         if self._sealed:
-            rows, self._sealed = _sealed_rows(self._sealed), None
+            import polars as pl
+
+            rows = [self._lines.row(record) for record in from_frame(pl.read_parquet(self._sealed))]
+            self._sealed = None
         while lines := self._tail.lines():
             rows += [row for line in lines for row in self._lines.feed(line)]
         return rows
 
     def close(self) -> list[Row]:
         return self._lines.feed(self._tail.rest())
-
-
-def _sealed_rows(path: Path) -> list[Row]:
-    """Rows of `RunReader.frame`; a null is a value that was not logged."""
-    import polars as pl
-
-    rows: list[Row] = []
-    for columns in pl.read_parquet(path).drop("attempt").iter_rows(named=True):
-        step, time, run = columns.pop("step"), columns.pop("time"), columns.pop("run", "")
-        happened = json.loads(columns.pop("events", None) or "{}")
-        values = {
-            name.removeprefix(OWN): value for name, value in columns.items() if value is not None
-        }
-        rows.append(Row(step, values, math.nan if time is None else time, happened, run))
-    return rows

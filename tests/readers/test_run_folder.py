@@ -7,7 +7,7 @@ from pathlib import Path
 
 from collapse_lab.readers.reader import Log, read
 from collapse_lab.records import NEW_RUN, RESTART, Record
-from collapse_lab.store import RunWriter
+from collapse_lab.store import RunWriter, records_of
 
 VALUES = {"reward/mean": math.nan, "optim/grad_norm": math.inf, "mine": 1.0}
 
@@ -56,3 +56,20 @@ def test_a_sealed_run_without_its_lines_reads_the_same(tmp_path: Path) -> None:
     records, log = read(tmp_path / "run")
     assert [record.to_json() for record in records] == [record.to_json() for record in written]
     assert log.format == "collapse-lab"
+
+
+def test_runs_that_share_a_folder_are_told_apart_by_its_sealed_form_too(tmp_path: Path) -> None:
+    writer = RunWriter(tmp_path / "run")
+    steps = [("a", 1), ("", 2), ("", 1), ("b", 1)]  # the first run went back over its first step
+    for run, step in steps:
+        writer.append(Record(step, values=VALUES, notes={NEW_RUN: run} if run else {}))
+    writer.finish()
+    (tmp_path / "run" / "records.jsonl").unlink()
+    records, _ = read(tmp_path / "run")
+    assert [(record.step, record.notes.get(NEW_RUN)) for record in records] == [
+        (1, "a"),
+        (2, None),
+        (1, "b"),
+    ]
+    from_table = records_of(tmp_path / "run")
+    assert [record.notes.get(NEW_RUN) for record in from_table] == ["a", None, "b"]
