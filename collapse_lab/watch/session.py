@@ -77,10 +77,10 @@ class Session:
         plan = self.plan
         targets = plan.targets()
         reader = RunReader(plan.folder)
+        self._writer = RunWriter(plan.folder, {**plan.meta, "judged": True})
         self.past = reader.new()
         told = reader.alarms()
         self._told = {_key(alarm) for alarm in told}
-        self._writer = RunWriter(plan.folder, {**plan.meta, "judged": True})
         (plan.folder / STOP).unlink(missing_ok=True)
         self._planned_steps = reader.meta.get("planned_steps")
         self._config = reader.meta.get("config")
@@ -140,6 +140,7 @@ class Session:
             self._live = record is last
             yield record
         self.past.clear()
+        self._told.clear()  # another attempt may break at the same step
         self._live = True
         for record in live:
             self._heard = True

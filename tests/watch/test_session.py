@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from collapse_lab.detectors.panel import Panel
 from collapse_lab.records import Record
+from collapse_lab.store import RECORDS, RunReader
 from collapse_lab.watch import session
 from collapse_lab.watch.plan import Plan
 from collapse_lab.watch.session import Session
@@ -68,3 +70,35 @@ def test_a_fall_that_is_made_up_for_is_told_of_twice(tmp_path: Path) -> None:
     # back is .8 of .805: three of the fall and seven of .805 are .595, two and eight are .665
     assert recovered.startswith("collapse-lab: recovered from the alarm at step 42: the reward has")
     assert recovered.endswith("; reward/mean is back at 0.665, over 10 records")
+
+
+def training(first: int, breaks_at: int) -> list[Record]:
+    """Records from one step on, whose gradients are no numbers any more at another."""
+    norms = {step: 0.5 + step % 7 / 50 for step in range(first, breaks_at)} | {breaks_at: math.nan}
+    return [Record(step, values={"optim/grad_norm": norm}) for step, norm in norms.items()]
+
+
+def test_a_collapse_at_the_same_step_of_the_next_attempt_is_told_again(tmp_path: Path) -> None:
+    first = run(tmp_path / "run", training(1, 30))
+    again = run(tmp_path / "run", training(10, 30))
+    assert [said.splitlines()[0] for said in (*first, *again)] == [
+        "collapse-lab CRITICAL at step 30 (non-finite)"
+    ] * 2
+    assert [alarm.step for alarm in RunReader(tmp_path / "run").alarms()] == [30, 30]
+
+
+def test_an_alarm_at_the_last_record_is_not_told_again_on_resuming(tmp_path: Path) -> None:
+    run(tmp_path / "run", training(1, 30))
+    assert run(tmp_path / "run", [Record(31, values={"optim/grad_norm": 0.5})]) == []
+    assert len(RunReader(tmp_path / "run").alarms()) == 1
+
+
+def test_a_run_of_which_only_the_parquet_was_kept_is_judged_from_its_first_record_on(
+    tmp_path: Path,
+) -> None:
+    before = [Record(step, values={"reward/mean": 0.5}) for step in range(3)]
+    run(tmp_path / "run", before)
+    (tmp_path / "run" / RECORDS).unlink()
+    continued = Session(Plan(tmp_path / "run", {}, lambda planned, config: Panel()), Heard())
+    assert [record.step for record in continued.past] == [0, 1, 2]
+    continued.finish("finished", 0)
