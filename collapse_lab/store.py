@@ -38,7 +38,8 @@ STALLED_STEPS, STALLED_SECONDS = 10, 60.0
 
 
 class RunWriter:
-    """Appends to one run folder, which is created, or continued when it exists.
+    """Appends to one run folder, which is created, or continued when it exists: one of which only
+    the Parquet was kept gets its lines back from it.
 
     `meta` goes verbatim into run.json (command, config, framework, planned steps, ...). A second
     writer on a folder whose writer lives is refused with FileExistsError.
@@ -53,6 +54,8 @@ class RunWriter:
             raise FileExistsError(
                 f"{self.folder} is being written by process {owner}; choose another run name"
             )
+        if (self.folder / SEALED).exists() and not (self.folder / RECORDS).exists():
+            _unseal(self.folder)
         (self.folder / SEALED).unlink(missing_ok=True)
         self._meta: dict[str, Any] = old | dict(meta or {})
         self._meta.setdefault("started", time.time())
@@ -173,6 +176,13 @@ def seal(folder: Path) -> None:
     partial = folder / f".{SEALED}.{os.getpid()}"
     to_frame(RunReader(folder).new()).write_parquet(partial)
     partial.replace(folder / SEALED)
+
+
+def _unseal(folder: Path) -> None:
+    """Writes `records.jsonl` of the Parquet, complete or not at all."""
+    partial = folder / f".{RECORDS}.{os.getpid()}"
+    partial.write_text("".join(record.to_json() + "\n" for record in records_of(folder)))
+    partial.replace(folder / RECORDS)
 
 
 def find_runs(root: Path | str) -> list[Path]:

@@ -153,6 +153,21 @@ def test_a_sealed_run_reads_as_it_did_and_opening_it_again_breaks_the_seal(tmp_p
     assert RunReader(tmp_path).frame()["step"].to_list() == [0, 1, 2, 3]
 
 
+def test_a_run_of_which_only_the_parquet_was_kept_goes_on_with_all_its_records(
+    tmp_path: Path,
+) -> None:
+    writer = RunWriter(tmp_path)
+    values = {"a": math.nan, "b": 0.5}
+    for step in range(3):
+        writer.append(Record(step, float(step), values))
+    writer.finish()
+    (tmp_path / RECORDS).unlink()
+    RunWriter(tmp_path).append(Record(3, 3.0, values))
+    assert not (tmp_path / SEALED).exists()
+    expected = [Record(step, float(step), values).to_json() for step in range(4)]
+    assert [record.to_json() for record in RunReader(tmp_path).new()] == expected
+
+
 def test_runs_are_found_newest_first_and_other_folders_are_none(tmp_path: Path) -> None:
     for name, moment in (("old", 1000), ("new", 2000)):
         RunWriter(tmp_path / name)

@@ -94,8 +94,9 @@ def init(
                 f"{folder} holds a run: pass resume=True to continue it, or choose another id"
             )
         meta |= {"command": [sys.executable, *sys.argv], "judged": True, **provenance()}
+        writer = RunWriter(folder, meta)  # first: it makes the lines of a sealed run
         history = RunReader(folder).new() if resume else []
-        recorder = Recorder(RunWriter(folder, meta), framework, judging, history=history)
+        recorder = Recorder(writer, framework, judging, history=history)
     run = Run(folder, recorder)
     lifetime.keep(run)
     return run

@@ -17,7 +17,7 @@ from run_examples import records
 import collapse_lab
 from collapse_lab.integrations.scalars import scalars
 from collapse_lab.records import RESTART
-from collapse_lab.store import RunReader
+from collapse_lab.store import RECORDS, RunReader
 
 
 def test_numbers_of_every_kind_are_recorded_as_floats(run: collapse_lab.Run):
@@ -185,6 +185,18 @@ def test_a_taken_id_is_refused_unless_it_is_resumed(tmp_path: Path):
         run.log({"loss": 1.0})
     found = records(run.folder)
     assert [record.step for record in found] == [0, 1, 2, 3, 4, 3, 4]
+    assert found[5].notes == {RESTART: "step went back from 4 to 3"}
+
+
+def test_a_resumed_run_of_which_only_the_parquet_was_kept_knows_its_history(tmp_path: Path):
+    with collapse_lab.init(root=tmp_path, id="a") as run:
+        for step in range(5):
+            run.log({"loss": 1.0}, step=step)
+    (run.folder / RECORDS).unlink()
+    with collapse_lab.init(root=tmp_path, id="a", resume=True) as run:
+        run.log({"loss": 1.0}, step=3)
+    found = records(run.folder)
+    assert [record.step for record in found] == [0, 1, 2, 3, 4, 3]
     assert found[5].notes == {RESTART: "step went back from 4 to 3"}
 
 
