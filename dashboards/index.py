@@ -6,6 +6,8 @@ histories of the others are not opened. All of it lies in one cache file that ma
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import math
 import threading
 import time
@@ -22,11 +24,14 @@ from collapse_lab.dashboards.open_columns import OpenColumns
 from collapse_lab.dashboards.root import Root, UnknownRun
 from collapse_lab.dashboards.sealed_columns import SealedColumns
 from collapse_lab.dashboards.summary import Summary, outline, summarise
+from collapse_lab.inert import inert
 from collapse_lab.records import Alarm
 from collapse_lab.store import SEALED, RunReader, read_meta
 
 JUDGED_ROWS = 20_000
 """Longer runs are judged when somebody opens them and asks for it."""
+MOST_SAID = 200
+"""Characters of what is wrong with a run."""
 LIVE_SECONDS, SCAN_SHARE, SAVE_SECONDS = 1.0, 0.05, 20.0
 """How often running runs are looked at, the share of time spent looking for others, and the least
 time between two writes of the cache."""
@@ -128,21 +133,24 @@ class Index:
                 for entry in self._entries.values()
                 if entry.summary.ready
                 and entry.summary.health == "unjudged"
+                and not entry.failed
                 and not entry.summary.going
                 and 0 < entry.summary.steps <= JUDGED_ROWS
             ]
         if not waiting:
             return False
         name = max(waiting, key=lambda row: row.changed).name
+        alarms, failed = None, ""
         try:
             alarms = self.judge(self.root.run(name))
         except UnknownRun:
             return True
+        except Exception as error:  # of this run, which must not keep the others waiting
+            failed = _sentence("cannot be judged", error)
         with self._lock:
             if (entry := self._entries.get(name)) is not None:
-                entry.judged = alarms
+                entry.judged, entry.failed = alarms, failed
                 entry.summary = replace(entry.summary, ready=False)
-        self._complete(name)
         return True
 
     def run_forever(self, stop: threading.Event) -> None:
@@ -151,7 +159,10 @@ class Index:
         while not stop.is_set():
             began = time.monotonic()
             if began >= next_scan:
-                self.scan()
+                try:
+                    self.scan()
+                except OSError as error:  # the root cannot be listed at the moment
+                    logging.getLogger(__name__).warning("%s", error)
                 next_scan = began + max(LIVE_SECONDS, (time.monotonic() - began) / SCAN_SHARE)
             else:
                 for name in list(self._open):
@@ -187,14 +198,15 @@ class Index:
         entry = self._entries.get(name)
         if entry is not None and entry.fingerprint == fingerprint:
             return
-        now = time.time()
-        meta = _meta(folder)
-        outlined = outline(name, meta, written(fingerprint), now)
+        changed = written(fingerprint)
+        outlined = Summary(name, changed=changed)
+        with contextlib.suppress(Exception):  # `_complete` says what is wrong with it
+            outlined = outline(name, _meta(folder), changed, time.time())
         with self._lock:
             if entry is None:
                 self._entries[name] = Entry(fingerprint, outlined)
             else:
-                entry.fingerprint = fingerprint
+                entry.fingerprint, entry.failed = fingerprint, ""
                 entry.judged = None if outlined.state != "running" else entry.judged
                 # what is shown stays until the new row is ready
                 entry.summary = replace(entry.summary, ready=False)
@@ -203,19 +215,21 @@ class Index:
     def _complete(self, name: str, seconds: float = math.inf) -> Entry:
         folder = self.root.run(name)
         entry = self._entries[name]
-        meta = _meta(folder)
-        outlined = outline(name, meta, written(entry.fingerprint), time.time())
-        alarms: list[Alarm] | None = RunReader(folder).alarms()
-        judged_here = False
-        if not alarms and not meta.get("judged"):  # nobody looked for any
-            alarms, judged_here = entry.judged, entry.judged is not None
+        outlined = Summary(name, changed=written(entry.fingerprint))
+        alarms: list[Alarm] | None = None
         try:
+            meta = _meta(folder)
+            outlined = outline(name, meta, outlined.changed, time.time())
+            alarms, judged_here = RunReader(folder).alarms(), False
+            if not alarms and not meta.get("judged"):  # nobody looked for any
+                alarms, judged_here = entry.judged, entry.judged is not None
             columns = self._columns(name, folder, seconds)
             whole = columns.whole  # before the summary: a page may read on meanwhile
             summary = summarise(outlined, columns, alarms, judged_here)
-            summary = replace(summary, ready=whole)
+            summary = replace(summary, mechanism=summary.mechanism or entry.failed, ready=whole)
         except Exception as error:  # one broken file must not hide the other runs
-            summary = replace(outlined, ready=True, mechanism=f"cannot be read: {error}"[:200])
+            wrong = _sentence("cannot be read", error)
+            summary = replace(outlined, ready=True, mechanism=wrong)
         with self._lock:
             if outlined.state == "running":
                 self.news += [News(name, alarm) for alarm in (alarms or [])[entry.told :]]
@@ -242,6 +256,10 @@ class Index:
             self._open.pop(name, None)
             if self._entries.pop(name, None) is not None:
                 self._changed += 1
+
+
+def _sentence(what: str, error: Exception) -> str:
+    return inert(f"{what}: {error}", MOST_SAID)
 
 
 def _meta(folder: Path) -> dict[str, Any]:

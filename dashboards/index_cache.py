@@ -23,12 +23,13 @@ CACHE = ".collapse-lab-index.json"
 
 @dataclass(slots=True)
 class Entry:
-    """A run as the index knows it. `judged` are the alarms that the app found itself, `told` is
-    how many of the run's own alarms have been news."""
+    """A run as the index knows it. `judged` are the alarms that the app found itself, `failed` says
+    why it could not judge the run, `told` is how many of the run's own alarms have been news."""
 
     fingerprint: Fingerprint
     summary: Summary
     judged: list[Alarm] | None = None
+    failed: str = ""
     told: int = 0
 
 
@@ -58,7 +59,7 @@ def _entry(raw: Any) -> Entry:
         tuple((size, when) for size, when in raw["fingerprint"]),
         Summary.from_dict(raw["summary"]),
         None if judged is None else [Alarm.from_dict(alarm) for alarm in judged],
-        raw["summary"]["alarms"],
+        told=raw["summary"]["alarms"],
     )
 
 

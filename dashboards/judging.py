@@ -6,6 +6,7 @@ import atexit
 import multiprocessing
 import os
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 from collapse_lab.frames import from_frame
@@ -14,7 +15,10 @@ from collapse_lab.store import SEALED, read_meta, records_of
 
 
 class Judge:
-    """Calls `judge` in one patient process, started at the first call."""
+    """Calls `judge` in one patient process, started at the first call and after it was killed.
+
+    Raises ChildProcessError when it is killed, as for memory, and what `judge` raises.
+    """
 
     def __init__(self) -> None:
         self._pool: ProcessPoolExecutor | None = None
@@ -24,7 +28,11 @@ class Judge:
             spawn = multiprocessing.get_context("spawn")
             self._pool = ProcessPoolExecutor(1, spawn, initializer=os.nice, initargs=(15,))
             atexit.register(self._pool.shutdown, wait=False, cancel_futures=True)
-        return self._pool.submit(judge, folder).result()
+        try:
+            return self._pool.submit(judge, folder).result()
+        except BrokenProcessPool:
+            self._pool = None
+            raise ChildProcessError("the process that judged it was killed") from None
 
 
 def judge(folder: Path) -> list[Alarm]:

@@ -1,21 +1,27 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from app_examples import ENTROPY, alarm_at, collapsing, write_run
 
 from collapse_lab.dashboards.index import Index
 from collapse_lab.dashboards.index_cache import CACHE, cache_file
-from collapse_lab.dashboards.judging import judge
+from collapse_lab.dashboards.judging import Judge, judge
 from collapse_lab.dashboards.library import Library
 from collapse_lab.dashboards.root import Root
 from collapse_lab.dashboards.summary import Summary, likely
 from collapse_lab.records import Record, Suspicion
-from collapse_lab.store import RECORDS, RunWriter
+from collapse_lab.store import ALARMS, RECORDS, RUN, RunWriter
 
 
 def index_of(root: Path, **options: object) -> Index:
@@ -217,3 +223,82 @@ def test_a_finished_run_that_nobody_watched_is_judged_here(tmp_path: Path) -> No
     index.save(least_seconds=0)
     again = index_of(tmp_path, judge=judge)
     assert by_name(again)["one"] == row and not again.judge_next()
+
+
+def test_one_bad_run_stops_neither_the_table_nor_the_judging_of_the_others(tmp_path: Path) -> None:
+    write_run(tmp_path / "alarms-no-file", alarms=[alarm_at(5)])
+    (tmp_path / "alarms-no-file" / ALARMS).unlink()
+    (tmp_path / "alarms-no-file" / ALARMS).mkdir()
+    write_run(tmp_path / "alarms-no-alarm")
+    (tmp_path / "alarms-no-alarm" / ALARMS).write_text(
+        json.dumps(alarm_at(5).to_dict() | {"evidence": [5]}) + "\n"
+    )
+    write_run(tmp_path / "steps-no-number", planned_steps="abc")
+    write_run(tmp_path / "meta-no-object")
+    (tmp_path / "meta-no-object" / RUN).write_text("[1]")
+    write_run(tmp_path / "pid-no-process", finish=False)
+    (tmp_path / "pid-no-process" / RUN).write_text(
+        json.dumps({"state": "running", "pid": 2**70, "host": os.uname().nodename})
+    )
+    index = index_of(tmp_path, judge=judge)
+    with kept_up_to_date(index):
+        write_run(tmp_path / "late")
+        wait_for(lambda: health(index, "late") == "quiet")
+        rows = {row.name: row for row in index.rows()}
+    assert rows["alarms-no-file"].mechanism.startswith("cannot be read: [Errno 21] Is a directory")
+    assert rows["meta-no-object"].mechanism.startswith("cannot be judged: 'list' object")
+    assert rows["meta-no-object"].health == "unjudged"
+    assert rows["meta-no-object"].steps == 3
+    assert rows.keys() >= {"alarms-no-alarm", "steps-no-number", "pid-no-process"}
+
+
+def test_a_run_that_could_not_be_judged_is_judged_again_when_it_has_changed(
+    tmp_path: Path,
+) -> None:
+    write_run(tmp_path / "one")
+    run = (tmp_path / "one" / RUN).read_text()
+    (tmp_path / "one" / RUN).write_text("[1]")
+    index = index_of(tmp_path, judge=judge)
+    assert by_name(index)["one"].health == "unjudged"
+    assert index.judge_next() and not index.judge_next()
+    (tmp_path / "one" / RUN).write_text(run)
+    assert by_name(index)["one"].mechanism == ""
+    assert index.judge_next()
+    assert by_name(index)["one"].health == "quiet"
+
+
+def test_runs_are_judged_on_after_the_process_that_did_so_was_killed(tmp_path: Path) -> None:
+    write_run(tmp_path / "one")
+    apart = Judge()
+    assert apart(tmp_path / "one") == []
+    for process in multiprocessing.active_children():
+        process.kill()
+        process.join()
+    with pytest.raises(ChildProcessError, match="killed"):
+        apart(tmp_path / "one")
+    assert apart(tmp_path / "one") == []
+
+
+def health(index: Index, name: str) -> str:
+    return {row.name: row.health for row in index.rows()}.get(name, "")
+
+
+@contextmanager
+def kept_up_to_date(index: Index) -> Iterator[None]:
+    """The index's background thread, which must live as long as it is asked to."""
+    stop = threading.Event()
+    thread = threading.Thread(target=index.run_forever, args=(stop,))
+    thread.start()
+    try:
+        yield
+        assert thread.is_alive()
+    finally:
+        stop.set()
+        thread.join()
+
+
+def wait_for(there: Callable[[], bool], seconds: float = 8.0) -> None:
+    until = time.monotonic() + seconds
+    while not there():
+        assert time.monotonic() < until
+        time.sleep(0.05)
