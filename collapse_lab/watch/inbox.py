@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,8 @@ class InboxReader:
         self.active = False
         self._tail = Tail(folder / INBOX)
         self._learn = learn
-        known = {record.to_json() for record in stored}
-        self.leftover = [record for record in self.new() if record.to_json() not in known]
+        known = {_content(record) for record in stored}
+        self.leftover = [record for record in self.new() if _content(record) not in known]
         self.active = False
 
     def new(self) -> list[Record]:
@@ -45,3 +46,8 @@ class InboxReader:
             return Record.from_json(line)
         except (ValueError, TypeError):  # half a line of a process that was killed
             return None
+
+
+def _content(record: Record) -> str:
+    """Without the notes, to which a watcher adds where the process was started anew."""
+    return replace(record, notes={}).to_json()

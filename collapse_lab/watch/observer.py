@@ -54,7 +54,7 @@ def observe(plan: Plan, streams: Streams, feed: int, orders: int) -> None:
         asking.send(error=str(error))
         return
     asking.send(ready=True)
-    session.run(observer.records())
+    session.run(observer.records(), observer.leftover)
     code = observer.exit_code
     state = "stopped" if asking.stopped else "failed" if code else "finished"
     session.finish(state, code)
@@ -104,7 +104,8 @@ class Observer:
     """The stream of records out of the command's output and its inbox.
 
     Records that the process itself reports are preferred to those parsed from what it prints.
-    `exit_code` is None when nobody could tell.
+    `exit_code` is None when nobody could tell. `leftover` is what an earlier process had reported
+    and no watcher stored.
     """
 
     def __init__(
@@ -122,6 +123,7 @@ class Observer:
         self._feed = feed
         self._asking = asking
         self._inbox = InboxReader(session.plan.folder, session.past, session.learn)
+        self.leftover = self._inbox.leftover
         self._frames, self._lines, self._reader = Frames(), Lines(), LineReader()
         self._framework: str | None = None
         self._config: Mapping[str, Any] = {}
@@ -130,7 +132,6 @@ class Observer:
 
     def records(self) -> Iterator[Record]:
         """Records until the command and its output have ended."""
-        yield from self._inbox.leftover
         last_heard = time.monotonic()
         while not self._ended:
             lines = self._hear()

@@ -81,7 +81,6 @@ class Session:
         self.past = reader.new()
         told = reader.alarms()
         self._told = {_key(alarm) for alarm in told}
-        (plan.folder / STOP).unlink(missing_ok=True)
         self._planned_steps = reader.meta.get("planned_steps")
         self._config = reader.meta.get("config")
         self._alerts = Dispatcher(
@@ -93,9 +92,11 @@ class Session:
         )
         self._alerts.recall(told)
 
-    def run(self, live: Iterable[Record]) -> None:
-        """Takes records until there are no more; what fails in the detectors ends only them."""
-        records = self._stored(live)
+    def run(self, live: Iterable[Record], leftover: Iterable[Record] = ()) -> None:
+        """Takes records until there are no more; what fails in the detectors ends only them.
+
+        `leftover` are those of an earlier process that were not stored while it ran."""
+        records = self._stored(live, leftover)
         try:
             for record, alarms in detect(records, self._panel):
                 if self._live:
@@ -133,7 +134,7 @@ class Session:
     def _panel(self) -> Judge:
         return self.plan.make_panel(self._planned_steps, self._config)
 
-    def _stored(self, live: Iterable[Record]) -> Iterator[Record]:
+    def _stored(self, live: Iterable[Record], leftover: Iterable[Record]) -> Iterator[Record]:
         last = self.past[-1] if self.past else None
         for record in self.past:
             # a watcher killed between the last record and its alarm has not told of it yet
@@ -142,13 +143,19 @@ class Session:
         self.past.clear()
         self._told.clear()  # another attempt may break at the same step
         self._live = True
+        for record in leftover:
+            yield self._store(record)
+            last = record
         for record in live:
             self._heard = True
             if last is not None and not self.plan.follow:
                 record = _restarted(record, last.step)
             last = None
-            self._guard(lambda record=record: self._writer.append(record))
-            yield record
+            yield self._store(record)
+
+    def _store(self, record: Record) -> Record:
+        self._guard(lambda: self._writer.append(record))
+        return record
 
     def _raise(self, alarm: Alarm) -> None:
         if _key(alarm) in self._told:

@@ -245,7 +245,19 @@ def test_what_a_killed_watcher_left_in_the_inbox_is_taken_up_on_resuming(
     lines = (folder / "records.jsonl").read_text().splitlines(keepends=True)
     (folder / "records.jsonl").write_text("".join(lines[:6]))
     watch(TRAINING + "log(11)")
-    assert [record.step for record in RunReader(folder).new()] == list(range(1, 12))
+    records = RunReader(folder).new()
+    assert [record.step for record in records] == list(range(1, 12))
+    assert [record.step for record in records if RESTART in record.notes] == [11]
+
+
+def test_what_an_earlier_attempt_reported_itself_is_not_taken_up_again(
+    watch: Watch, folder: Path
+) -> None:
+    for first, end in ((1, 6), (4, 9), (7, 12)):
+        watch(OWN_END.replace("range(1, 301)", f"range({first}, {end})"))
+    records = RunReader(folder).new()
+    assert [record.step for record in records] == [*range(1, 6), *range(4, 9), *range(7, 12)]
+    assert [index for index, record in enumerate(records) if RESTART in record.notes] == [5, 10]
 
 
 def test_a_folder_that_cannot_be_written_is_told_and_the_command_goes_on(
