@@ -123,21 +123,21 @@ class Index:
             except (UnknownRun, KeyError):
                 continue
 
+    def to_be_judged(self, name: str) -> bool:
+        """Whether `judge_next` is going to judge a run."""
+        entry = self._entries.get(name)
+        if self.judge is None or entry is None or entry.failed or not entry.summary.ready:
+            return False
+        row = entry.summary
+        return row.health == "unjudged" and not row.going and 0 < row.steps <= JUDGED_ROWS
+
     def judge_next(self) -> bool:
         """Judges one finished run that nobody has; False when there is none."""
-        if self.judge is None:
-            return False
         with self._lock:
             waiting = [
-                entry.summary
-                for entry in self._entries.values()
-                if entry.summary.ready
-                and entry.summary.health == "unjudged"
-                and not entry.failed
-                and not entry.summary.going
-                and 0 < entry.summary.steps <= JUDGED_ROWS
+                entry.summary for name, entry in self._entries.items() if self.to_be_judged(name)
             ]
-        if not waiting:
+        if not waiting or self.judge is None:
             return False
         name = max(waiting, key=lambda row: row.changed).name
         alarms, failed = None, ""

@@ -6,17 +6,8 @@ from typing import Any, Literal
 
 from dash import dcc, html
 
+from collapse_lab.dashboards.summary import HEALTH
 from collapse_lab.dashboards.view import View, control, number, remembered
-
-WORDS = {
-    "critical": "critical",
-    "alarm": "alarm",
-    "watch": "watch",
-    "quiet": "quiet",
-    "unjudged": "not judged",
-}
-"""Health of a run: the worst severity it has raised, or why there is none."""
-
 
 class Notice(Exception):
     """What a page says instead of its content: nothing here, or something is wrong."""
@@ -41,7 +32,7 @@ def empty(title: str, *text: Any) -> html.Div:
 
 def badge(kind: str, text: str | None = None) -> html.Span:
     """A coloured word; its shape tells the kind too (assets/app.css)."""
-    return html.Span(text or WORDS.get(kind, kind), className=f"badge {kind}")
+    return html.Span(text or HEALTH.get(kind, kind), className=f"badge {kind}")
 
 
 def fact(name: str, value: Any) -> html.Div:

@@ -8,16 +8,15 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
-from collapse_lab.dashboards.summary import Summary
+from collapse_lab.dashboards.summary import HEALTH, Summary
 from collapse_lab.inert import inert
-from collapse_lab.records import SEVERITIES
 
 GROUPS = {"task": "Task", "algorithm": "Algorithm", "framework": "Framework", "state": "State"}
 FIELDS = (
     "name", "state", "health", "framework", "algorithm", "task", "mechanism", "label", "title",
 )  # fmt: skip
 TEXTS: Callable[[Summary], tuple[str, ...]] = attrgetter(*FIELDS)
-WORST_FIRST = (*reversed(SEVERITIES), "quiet", "unjudged")
+WORST_FIRST = tuple(HEALTH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +66,7 @@ class Heading:
 
     def shown(self) -> dict[str, Any]:
         healths = Counter(row.health for row in self.members)
-        counts = [f"{healths[health]} {health}" for health in WORST_FIRST if healths[health]]
+        counts = [f"{healths[health]} {text}" for health, text in HEALTH.items() if healths[health]]
         return {
             "id": f"group {self.name}", "name": self.name, "shown": inert(self.name),
             "group": True, "folded": self.folded, "count": len(self.members),
@@ -143,5 +142,6 @@ def _shown(row: Summary, now: float) -> dict[str, Any]:
     return row.to_dict() | {
         "id": row.name,
         "shown": inert(row.name),
+        "judged": HEALTH[row.health],
         "age": max(now - row.changed, 0.0),
     }

@@ -84,7 +84,7 @@ def _head(desk: Desk, summary: Summary) -> list[Any]:
             className="run-title",
         ),
         html.Dl(_facts(summary), className="facts"),
-        _verdict(summary, alarms),
+        _verdict(desk, summary, alarms),
     ]
 
 
@@ -113,9 +113,10 @@ def _label(summary: Summary) -> str:
     return f"{text}, half gone at {summary.cross}"
 
 
-def _verdict(summary: Summary, alarms: list[Alarm]) -> Any:
+def _verdict(desk: Desk, summary: Summary, alarms: list[Alarm]) -> Any:
     if not alarms:
-        return html.P(_silence(summary), className="verdict quiet")
+        waits = desk.index.to_be_judged(summary.name)
+        return html.P(_silence(summary, waits), className="verdict quiet")
     told = tell(alarms)
     assert told is not None
     others = len(alarms) - 1
@@ -151,12 +152,21 @@ def _verdict(summary: Summary, alarms: list[Alarm]) -> Any:
     )
 
 
-def _silence(summary: Summary) -> str:
+def _silence(summary: Summary, waits: bool) -> str:
+    """Why there is no alarm; `waits` for the app to judge it."""
+    if summary.mechanism:  # of a run without alarms: what is wrong with it
+        return f"This run {summary.mechanism}."
+    if summary.health == "nothing":
+        if summary.steps:
+            return "Nothing to judge: detectors know none of the signals that this run logs."
+        return f"Nothing to judge: no step has been recorded{' yet' * summary.going}."
     if summary.health != "unjudged":
         return "No alarm so far." if summary.going else "No alarm."
     if summary.going:
         return "No alarm on file: collapse-lab watch and collapse_lab.init raise them."
-    return "Nobody has judged this run yet; the app is about to."
+    if waits:
+        return "Nobody has judged this run yet; the app is about to."
+    return "Nobody has judged this run; collapse-lab replay does."
 
 
 PAGE = Page("/run/", "Run", layout, callbacks, menu=False)

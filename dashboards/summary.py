@@ -10,6 +10,9 @@ from typing import Any, cast
 import numpy as np
 
 from collapse_lab.dashboards.columns import Columns, Floats
+from collapse_lab.detectors.reward import REWARDS as REWARDS_FOLLOWED
+from collapse_lab.detectors.rules import FATAL
+from collapse_lab.detectors.scale import JUDGED
 from collapse_lab.inert import SHORT, inert
 from collapse_lab.labels import NUMERIC, REWARDS, Label, label_run
 from collapse_lab.mechanisms import mechanism
@@ -22,14 +25,23 @@ LABELLED_ROWS = 20_000
 """Longer runs are not labelled: it would be a scan of their history."""
 ALGORITHM = ("algorithm", "algorithm.adv_estimator", "adv_estimator", "loss_type", "trainer")
 TASK = ("task", "env.env_name", "env", "dataset", "dataset_name", "data.train_files")
+HEALTH = {
+    **{severity: severity for severity in reversed(SEVERITIES)},
+    "quiet": "quiet",
+    "nothing": "nothing to judge",
+    "unjudged": "not judged",
+}
+"""The worst severity that a run has raised or why there is none, the worst first, and in words."""
+JUDGEABLE = JUDGED.union(REWARDS_FOLLOWED, FATAL)
+"""A run that logs none of these signals cannot be judged."""
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
     """One row of the table. `state` and `age` change with the clock: see `at`.
 
-    `health` is the worst severity raised, "quiet" or "unjudged"; the alarm told of is the first
-    that promises something, else the first notice. `lead` is in steps, from that alarm to where
+    `health` is a key of HEALTH; the alarm told of is the first that promises something, else the
+    first notice. `lead` is in steps, from that alarm to where
     half of the reward's gain was gone; None unless the run collapsed and was labelled, and for an
     alarm that came long before the fall. `steps` are records, which may be several training steps
     apart; `reached` is how many of those were made.
@@ -108,7 +120,9 @@ def summarise(
     label = None if outlined.going else _label(columns)
     told = tell(alarms or ())
     worst = max((SEVERITIES.index(alarm.severity) for alarm in alarms or ()), default=None)
-    quiet = "unjudged" if alarms is None else "quiet"
+    health = "unjudged" if alarms is None else "quiet"
+    if not rows or JUDGEABLE.isdisjoint(columns.names):
+        health = "nothing"
     times = columns.times
     paces = np.diff(times[np.isfinite(times)][-200:])
     return replace(
@@ -117,7 +131,7 @@ def summarise(
         reached=int(columns.steps[-1]) + int(columns.steps[0] == 0) if rows else 0,
         last_step=int(columns.steps[-1]) if rows else None,
         step_seconds=float(np.median(paces)) if len(paces) else None,
-        health=quiet if worst is None else SEVERITIES[worst],
+        health=health if worst is None else SEVERITIES[worst],
         judged_here=judged_here,
         alarms=len(alarms or ()),
         alarm_step=told.step if told else None,

@@ -27,12 +27,11 @@
   };
   cells.RunState = (props) => props.data && props.data.state
     ? el("span", { className: "state " + props.data.state }, props.data.state) : null;
-  const words = { unjudged: "not judged" };
   cells.RunHealth = (props) => {
     const row = props.data;
     if (unread(row)) return skeleton();
     if (!row.health) return null;
-    return el("span", { className: "badge " + row.health }, words[row.health] || row.health);
+    return el("span", { className: "badge " + row.health }, row.judged);
   };
   cells.FirstAlarm = (props) => {
     const row = props.data;

@@ -151,6 +151,19 @@ def test_a_live_run_is_quiet_only_where_somebody_judges_it(tmp_path: Path) -> No
     assert (rows["alone"].health, rows["watched"].health) == ("unjudged", "quiet")
 
 
+def test_a_run_in_which_nothing_can_be_judged_is_not_quiet(tmp_path: Path) -> None:
+    write_run(tmp_path / "empty", rewards=(), judged=True)
+    write_run(tmp_path / "begun", rewards=(), finish=False, judged=True)
+    writer = RunWriter(tmp_path / "strange", {"judged": True})
+    writer.append(Record(0, 0.0, {"my/number": 1.0, "time/step": 2.0}))
+    writer.finish()
+    write_run(tmp_path / "known", judged=True)
+    index = index_of(tmp_path, judge=judge)
+    found = {row.name: row.health for row in by_name(index).values()}
+    assert found == {"empty": "nothing", "begun": "nothing", "strange": "nothing", "known": "quiet"}
+    assert not index.judge_next()
+
+
 def test_a_run_whose_writer_died_is_lost(tmp_path: Path) -> None:
     writer = write_run(tmp_path / "one", finish=False)
     meta = json.loads((tmp_path / "one" / "run.json").read_text())

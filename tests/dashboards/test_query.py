@@ -47,3 +47,18 @@ def test_groups_have_headings_and_fold() -> None:
 def test_only_what_is_asked_for_is_shown() -> None:
     assert names({"only": "alarmed"}) == ["b", "c"]
     assert names({"only": "running"}) == ["b"]
+
+
+def test_what_could_not_be_judged_is_not_shown_as_quiet_and_says_so() -> None:
+    rows = [
+        Summary("quiet", health="quiet", task="put"),
+        Summary("noticed", health="watch", task="put"),
+        Summary("empty", health="nothing", task="put"),
+        Summary("waiting", health="unjudged", task="put"),
+    ]
+    assert [row.name for row in answer(rows, Query(only="quiet")).rows] == ["quiet", "noticed"]
+    found = answer(rows, Query(group="task", sort="name", descending=False)).block(0, 5, 0.0)
+    assert found[0]["mechanism"] == "1 watch, 1 quiet, 1 nothing to judge, 1 not judged"
+    assert {row["name"]: row["judged"] for row in found[1:]} == {
+        "quiet": "quiet", "noticed": "watch", "empty": "nothing to judge", "waiting": "not judged",
+    }  # fmt: skip
