@@ -9,6 +9,7 @@ from dash import dcc, html
 from collapse_lab.dashboards.summary import HEALTH
 from collapse_lab.dashboards.view import View, control, number, remembered
 
+
 class Notice(Exception):
     """What a page says instead of its content: nothing here, or something is wrong."""
 
