@@ -57,6 +57,7 @@ class RunWriter:
         if (self.folder / SEALED).exists() and not (self.folder / RECORDS).exists():
             _unseal(self.folder)
         (self.folder / SEALED).unlink(missing_ok=True)
+        (self.folder / STOP).unlink(missing_ok=True)  # it ended the last process
         self._meta: dict[str, Any] = old | dict(meta or {})
         self._meta.setdefault("started", time.time())
         self._meta |= {"state": "running", "pid": os.getpid(), "host": os.uname().nodename}

@@ -19,7 +19,7 @@ from collapse_lab.dashboards.judging import judge
 from collapse_lab.detectors.panel import Panel
 from collapse_lab.records import Alarm, Record
 from collapse_lab.report.case import open_case
-from collapse_lab.store import RunReader, RunWriter
+from collapse_lab.store import RUN_VARIABLE, RunReader, RunWriter
 from collapse_lab.watch.follow import follow
 from collapse_lab.watch.plan import Plan
 from collapse_lab.watch.session import Session
@@ -111,6 +111,25 @@ def by_the_process_itself(folder: Path, config: Any) -> list[Alarm]:
     return run.alarms
 
 
+def by_the_process_resumed(folder: Path, config: Any) -> list[Alarm]:
+    collapse_lab.init(id="run", root=folder, config=config).finish()
+    with collapse_lab.init(id="run", root=folder, resume=True) as run:
+        for record in records():
+            run.log(record.values, record.step)
+    return run.alarms
+
+
+def by_the_process_inside_watch(folder: Path, config: Any) -> list[Alarm]:
+    RunWriter(folder / "run", {"config": config})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(RUN_VARIABLE, str(folder / "run"))
+        with collapse_lab.init(stop_on="critical") as run:
+            for record in records():
+                run.log(record.values, record.step)
+            run.flush()
+            return run.alarms
+
+
 class Silent:
     """`Orders` of a session that nobody hears."""
 
@@ -153,7 +172,8 @@ def logged(folder: Path, config: Any) -> Path:
 @pytest.mark.parametrize(
     "judged",
     [by_replay, by_report, by_dashboard, by_workbench, by_the_corpus, by_the_process_itself,
-     by_watch, by_replay_of_a_log, by_report_of_a_log, by_a_corpus_of_logs, by_following_a_log],
+     by_the_process_resumed, by_the_process_inside_watch, by_watch,
+     by_replay_of_a_log, by_report_of_a_log, by_a_corpus_of_logs, by_following_a_log],
 )  # fmt: skip
 @pytest.mark.parametrize(
     ("config", "first"),

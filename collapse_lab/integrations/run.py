@@ -25,7 +25,7 @@ from collapse_lab.integrations.background import Complaints
 from collapse_lab.integrations.recorder import Judging, Recorder
 from collapse_lab.integrations.scalars import scalars
 from collapse_lab.readers.base import Row
-from collapse_lab.records import SEVERITIES, Alarm, Severity
+from collapse_lab.records import SEVERITIES, Alarm, Record, Severity
 from collapse_lab.store import (
     RUN,
     RUN_VARIABLE,
@@ -35,6 +35,7 @@ from collapse_lab.store import (
     RunReader,
     RunWriter,
     provenance,
+    read_meta,
 )
 
 PATIENCE_SECONDS = 5.0
@@ -57,8 +58,8 @@ def init(
     """Begins a run, the folder `root/id`; under `collapse-lab watch` the folder is watch's own.
 
     `id` is made of name or project and the time unless given; with `resume` an existing run of
-    that id is continued. `planned_steps`, where known, makes the detectors a little faster,
-    and `config` tells what an alarm may name as its cause.
+    that id is continued, and what is not given stays as it was. `planned_steps`, where known, makes
+    the detectors a little faster, and `config` tells what an alarm may name as its cause.
     `framework` names the table of metric names, guessed from the keys when None. `on_alarm` is
     called with each `Alarm` on a thread of its own; `stop_on` makes `run.should_stop()` true from
     the first alarm of that severity on (as `watch --on-alarm stop` says, unless given).
@@ -73,30 +74,36 @@ def init(
     folder = folder.absolute()
     if rank() != 0:
         return Run(folder, None)
-    meta = {
+    told: dict[str, Any] = {
         "project": project,
         "name": name,
-        "config": dict(config or {}),
+        "config": None if config is None else dict(config),
         "framework": framework,
         "planned_steps": planned_steps,
     }
-    judging = Judging(planned_steps, config, on_alarm, stop_on or asked_to_stop_on())
+    meta = {key: value for key, value in told.items() if value is not None}
+    history: list[Record] = []
     if watched:
         try:
-            inbox = Inbox(folder, meta)
+            known = read_meta(folder) | meta
+            sink = Inbox(folder, meta)
         except OSError as error:  # on another machine, say: the program asked for no such folder
             Complaints().once("inbox", "watch is out of reach, nothing is recorded here: %s", error)
             return Run(folder, None)
-        recorder = Recorder(inbox, framework, judging, judges=judging.acts)
     else:
         if (folder / RUN).exists() and not resume:
             raise FileExistsError(
                 f"{folder} holds a run: pass resume=True to continue it, or choose another id"
             )
+        known = read_meta(folder) | meta
         meta |= {"command": [sys.executable, *sys.argv], "judged": True, **provenance()}
-        writer = RunWriter(folder, meta)  # first: it makes the lines of a sealed run
-        history = RunReader(folder).new() if resume else []
-        recorder = Recorder(writer, framework, judging, history=history)
+        sink = RunWriter(folder, meta)
+        if resume:
+            history = RunReader(folder).new()  # after the writer, which makes a sealed run's lines
+    stop_on = stop_on or asked_to_stop_on()
+    judging = Judging(known.get("planned_steps"), known.get("config"), on_alarm, stop_on)
+    judges = judging.acts or not watched
+    recorder = Recorder(sink, known.get("framework"), judging, judges=judges, history=history)
     run = Run(folder, recorder)
     lifetime.keep(run)
     return run

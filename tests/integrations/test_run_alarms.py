@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import threading
 import time
@@ -97,9 +98,27 @@ def test_inside_watch_records_go_to_its_inbox_and_nothing_else_is_touched(
         (tmp_path / STOP).touch()
         assert run.should_stop()
     meta, line = (tmp_path / INBOX).read_text().splitlines()
-    assert '"planned_steps": 9' in meta
+    assert json.loads(meta) == {"meta": {"config": {"lr": 1}, "planned_steps": 9}}
     assert Record.from_json(line).step == 5
     assert {path.name for path in tmp_path.iterdir()} == {INBOX, STOP}
+
+
+def test_inside_watch_nothing_is_said_of_what_was_not_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv(RUN_VARIABLE, str(tmp_path))
+    collapse_lab.init("p").finish()
+    assert json.loads((tmp_path / INBOX).read_text()) == {"meta": {"project": "p"}}
+
+
+def test_a_resumed_run_is_not_stopped_by_what_stopped_it_before(tmp_path: Path):
+    with collapse_lab.init(root=tmp_path, id="a") as run:
+        (run.folder / STOP).touch()
+        assert run.should_stop()
+    with collapse_lab.init(root=tmp_path, id="a", resume=True) as run:
+        assert not run.should_stop()
+        (run.folder / STOP).touch()
+        assert run.should_stop()
 
 
 def test_who_must_act_judges_inside_watch_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

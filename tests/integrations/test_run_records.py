@@ -188,6 +188,22 @@ def test_a_taken_id_is_refused_unless_it_is_resumed(tmp_path: Path):
     assert found[5].notes == {RESTART: "step went back from 4 to 3"}
 
 
+def test_what_is_not_given_on_resuming_stays_as_it_was(tmp_path: Path):
+    config = {"num_iterations": 1}
+    given: dict[str, Any] = {"planned_steps": 9, "framework": "verl"}
+    collapse_lab.init("p", "n", config, root=tmp_path, id="a", **given).finish()
+    with collapse_lab.init(root=tmp_path, id="a", resume=True) as run:
+        run.log({"actor/grad_norm": 2.0}, step=1)
+    meta = RunReader(run.folder).meta
+    kept = {"project": "p", "name": "n", "config": config, **given}
+    assert {key: meta[key] for key in kept} == kept
+    assert [record.values for record in records(run.folder)] == [{"optim/grad_norm": 2.0}]
+    with collapse_lab.init("q", root=tmp_path, id="a", resume=True, planned_steps=12):
+        pass
+    meta = RunReader(run.folder).meta
+    assert (meta["project"], meta["planned_steps"], meta["config"]) == ("q", 12, config)
+
+
 def test_a_resumed_run_of_which_only_the_parquet_was_kept_knows_its_history(tmp_path: Path):
     with collapse_lab.init(root=tmp_path, id="a") as run:
         for step in range(5):
