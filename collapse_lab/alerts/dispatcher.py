@@ -89,12 +89,10 @@ class Dispatcher:
         self._firing: dict[str, _Firing] = {}
 
     def recall(self, alarms: Iterable[Alarm]) -> None:
-        """Takes note of what was sent before a restart, without sending it again."""
+        """Counts what was sent before a restart; when that was, and what is over, is not known."""
         for alarm in alarms:
-            notice = self._notice(alarm)
-            self._firing[alarm.detector] = _Firing(notice, self._clock(), Recovery(alarm))
             for worker in self._workers:
-                worker.recall(notice)
+                worker.recall(self._notice(alarm))
 
     def alarm(self, alarm: Alarm) -> None:
         """Sends an alarm to the targets that want it, unless it is a repetition."""

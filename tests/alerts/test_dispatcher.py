@@ -143,15 +143,16 @@ def test_people_are_told_of_a_recovery_but_not_of_an_end_and_hooks_of_neither(
     assert (tmp_path / "hook").read_text() == "told\ntold\n"
 
 
-def test_what_was_sent_before_a_restart_of_watch_is_not_sent_again(alarm: MakeAlarm) -> None:
+def test_alerts_of_before_a_restart_of_watch_count_and_nothing_else(alarm: MakeAlarm) -> None:
     told: list[Notice] = []
     dispatcher = Dispatcher([Target(Call(told.append))], "a", most=2)
     dispatcher.recall([alarm(step=1)])
-    dispatcher.alarm(alarm(step=1))
-    dispatcher.alarm(alarm(step=2, detector="x"))
-    dispatcher.alarm(alarm(step=3, detector="y"))
+    for step in range(2, 12):
+        assert dispatcher.record(record(step, 0.2)) == []  # whoever told of it told of its end
+    dispatcher.alarm(alarm(step=20))  # days later, so that no cooldown holds it back
+    dispatcher.alarm(alarm(step=30, detector="x"))
     assert dispatcher.close(5)
-    assert [notice.alarm.step for notice in told] == [2]
+    assert told_of(told) == [(20, "firing")]
 
 
 def test_a_server_that_fails_and_recovers_is_told_in_the_end(alarm: MakeAlarm, server: Any) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from collapse_lab.alerts import Call, Notice, Target
 from collapse_lab.detectors.panel import Panel
 from collapse_lab.records import Record
 from collapse_lab.store import RECORDS, RunReader
@@ -32,10 +33,11 @@ class Heard:
         raise AssertionError("no stop was asked for")
 
 
-def run(folder: Path, records: list[Record]) -> list[str]:
+def run(folder: Path, records: list[Record], *targets: Target) -> list[str]:
     orders = Heard()
     watched = Session(
-        Plan(folder, {}, lambda planned, config: Panel(planned, config=config)), orders
+        Plan(folder, {}, lambda planned, config: Panel(planned, config=config), lambda: targets),
+        orders,
     )
     watched.run(records)
     watched.finish("finished", 0)
@@ -88,8 +90,11 @@ def test_a_collapse_at_the_same_step_of_the_next_attempt_is_told_again(tmp_path:
 
 
 def test_an_alarm_at_the_last_record_is_not_told_again_on_resuming(tmp_path: Path) -> None:
-    run(tmp_path / "run", training(1, 30))
-    assert run(tmp_path / "run", [Record(31, values={"optim/grad_norm": 0.5})]) == []
+    told: list[Notice] = []
+    mail = Target(Call(told.append))
+    run(tmp_path / "run", training(1, 30), mail)
+    assert run(tmp_path / "run", [Record(31, values={"optim/grad_norm": 0.5})], mail) == []
+    assert [(one.alarm.step, one.status) for one in told] == [(30, "firing"), (30, "ended")]
     assert len(RunReader(tmp_path / "run").alarms()) == 1
 
 
