@@ -134,8 +134,7 @@ def _lane(name: str, told: Timeline, rank: int, part: Evidence) -> Any:
                 html.Span(str(rank), className="rank"),
                 html.Span(
                     [
-                        html.Span(ARROWS[part.direction], className="arrow",
-                                  title=f"went {part.direction}"),
+                        _arrow(part),
                         html.Span(inert(part.signal), className="signal"),
                         html.Span(part.family, className="family-name"),
                     ],
@@ -159,6 +158,13 @@ def _lane(name: str, told: Timeline, rank: int, part: Evidence) -> Any:
             className=f"lane family-{part.family}",
         )
     )  # fmt: skip
+
+
+def _arrow(part: Evidence) -> Any:
+    """Which way it went; a value that is not finite went none."""
+    if not math.isfinite(part.observed):
+        return html.Span(className="arrow")
+    return html.Span(ARROWS[part.direction], className="arrow", title=f"went {part.direction}")
 
 
 def _observed(part: Evidence) -> list[Any]:

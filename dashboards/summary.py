@@ -154,14 +154,18 @@ def tell(alarms: Sequence[Alarm]) -> Alarm | None:
 
 def likely(alarm: Alarm) -> str:
     """The likeliest mechanism and the signal that moved most, the reward only where nothing else
-    did; where no mechanism is named, the reason that the detector gives."""
+    did; where no mechanism is named, the reason that the detector gives. A value that is not finite
+    has no direction."""
     others = (part for part in alarm.evidence if part.family != "reward")
     lead = next(others, next(iter(alarm.evidence), None))
+    moved = lead.signal if lead else ""
+    if lead and math.isfinite(lead.observed):
+        moved += f" {lead.direction}"
     if alarm.suspicions:
         name = mechanism(alarm.suspicions[0].mechanism).name
-        return inert(f"{name}: {lead.signal} {lead.direction}" if lead else name, 2 * SHORT)
+        return inert(f"{name}: {moved}" if moved else name, 2 * SHORT)
     reason = alarm.message.split("; ")[0].split(" (")[0]
-    return inert(f"{lead.signal} {lead.direction}: {reason}" if lead else reason, 2 * SHORT)
+    return inert(f"{moved}: {reason}" if moved else reason, 2 * SHORT)
 
 
 def spark(values: Floats, points: int = SPARK_POINTS) -> tuple[float | None, ...]:

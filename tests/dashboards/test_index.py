@@ -77,6 +77,13 @@ def test_a_named_mechanism_stands_before_the_signal_that_moved_most() -> None:
     assert likely(replace(named, evidence=(reward,))) == "entropy collapse: reward/mean down"
 
 
+def test_a_value_that_is_not_finite_has_no_direction() -> None:
+    loss = replace(ENTROPY, signal="loss/total", family="optimiser", observed=float("nan"))
+    named = replace(alarm_at(38), suspicions=(Suspicion("numerical"),), evidence=(loss,))
+    assert likely(named) == "numerical failure: loss/total"
+    assert likely(replace(named, suspicions=())).startswith("loss/total: 3 families")
+
+
 def test_nested_settings_of_other_frameworks_are_found(tmp_path: Path) -> None:
     config = {"algorithm": {"adv_estimator": "gae"}, "data": {"train_files": "gsm8k.parquet"}}
     write_run(tmp_path / "one", config=config)
