@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any, cast
 
 from collapse_lab.readers.base import Row, number
+from collapse_lab.readers.nulls import NULL, Nulls
 
 SYNONYMS = (
     "step",
@@ -58,21 +59,17 @@ TOTAL_KEYS = (
 TABLE_STEP_KEYS = STEP_KEYS + TOTAL_KEYS
 
 TIME_KEYS = ("time", "timestamp", "_timestamp", "wall_time", "date", "datetime", "created_at")
-NULL = "null in the log: not computed, or a number that JSON cannot express"
 
 _UNIX_SECONDS = (1e9, 1e10)  # 2001 to 2286: anything else under a time key is a duration
 
 
 class FieldReader:
-    """Turns the fields of one log into rows; it stays with the step key that it found first.
-
-    A key that has held text or a list is not a number that went missing when it is null.
-    """
+    """Turns the fields of one log into rows; it stays with the step key that it found first."""
 
     def __init__(self, step_keys: tuple[str, ...] = STEP_KEYS) -> None:
         self._step_keys = step_keys
         self._step_key: str | None = None
-        self._texts: set[str] = set()
+        self._nulls = Nulls()
         self._keys: Set[str] = frozenset()
         self._times: set[str] = set()
 
@@ -83,7 +80,7 @@ class FieldReader:
             self._keys = fields.keys()
             self._times = {key for key in fields if _normal(key) in TIME_KEYS}
         values: dict[str, float] = {}
-        notes: dict[str, str] = {}
+        nulls: list[str] = []
         time = math.nan
         for key, raw in fields.items():
             if key == step_key:
@@ -94,11 +91,10 @@ class FieldReader:
                 time = seconds
             elif (value := to_number(raw)) is not None:
                 values[key] = value
-            elif raw is None and key not in self._texts:
-                values[key] = math.nan
-                notes[key] = NULL
-            else:
-                self._texts.add(key)
+            elif raw is None:
+                nulls.append(key)
+        notes = dict.fromkeys(self._nulls.lost(values.keys(), nulls), NULL)
+        values |= dict.fromkeys(notes, math.nan)
         step = None if step_key is None else to_step(fields[step_key])
         return Row(step, values, time, notes, run)
 

@@ -1,7 +1,8 @@
 """JSON lines: one object a line, the step under one of the usual names, nested names joined.
 
 The metrics.jsonl of tinker-cookbook and ROLL, and most home-grown loops. Bare `NaN` and
-`Infinity` are read though they are not JSON: Python's `json.dumps` writes them.
+`Infinity` are read though they are not JSON: Python's `json.dumps` writes them. A null is a NaN
+where a number was due, else a value that was not logged (`nulls.py`).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class JsonLines:
 
     def __init__(self) -> None:
         self._fields = FieldReader()
-        self._held: Row | None = None
+        self._held: tuple[Set[str], Row] | None = None
         self._counted: Set[str] | None = None
         self._has_steps = False
         self._config: Mapping[str, Any] = {}
@@ -53,13 +54,14 @@ class JsonLines:
             return [row]
         if self._has_steps:
             return []
-        if row.values.keys() == self._counted:
+        keys = fields.keys()
+        if keys == self._counted:
             return [row]
-        held, self._held = self._held, row
-        if held is None or held.values.keys() != row.values.keys():
+        held, self._held = self._held, (keys, row)
+        if held is None or held[0] != keys:
             return []
-        self._counted = row.values.keys()
-        return [held, row]
+        self._counted = keys
+        return [held[1], row]
 
     def close(self) -> list[Row]:
         return []

@@ -9,7 +9,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collapse_lab.readers.fields import NULL
+from collapse_lab.readers.nulls import NULL
 from collapse_lab.readers.reader import Log, read
 from collapse_lab.records import NEW_RUN, RESTART
 
@@ -28,8 +28,10 @@ def test_nested_names_are_joined_and_numeric_text_counts(tmp_path: Path) -> None
 
 
 def test_every_spelling_of_a_non_finite_number_is_kept(tmp_path: Path) -> None:
-    line = '{"step": 1, "a": NaN, "b": -Infinity, "c": "nan", "d": "inf", "e": null, "f": 1e999}'
-    (record,), _ = read(write(tmp_path / "a.jsonl", line))
+    line = '{"step": 3, "a": NaN, "b": -Infinity, "c": "nan", "d": "inf", "e": null, "f": 1e999}'
+    usual = json.dumps(dict.fromkeys("abcdef", 0.5))[1:]
+    before = [f'{{"step": {step}, {usual}' for step in (1, 2)]
+    (*_, record), _ = read(write(tmp_path / "a.jsonl", *before, line))
     assert math.isnan(record.values["a"]) and math.isnan(record.values["c"])
     assert record.values["b"] == -math.inf
     assert record.values["d"] == record.values["f"] == math.inf
@@ -48,6 +50,56 @@ def test_a_null_where_text_was_before_is_not_a_lost_number(tmp_path: Path) -> No
     lines = '{"step": 1, "answer": "x", "loss": 1}', '{"step": 2, "answer": null, "loss": 2}'
     records, _ = read(write(tmp_path / "a.jsonl", *lines))
     assert [set(record.values) for record in records] == [{"loss/total"}] * 2
+
+
+def test_a_null_in_a_column_that_is_filled_now_and_then_is_a_missing_value(tmp_path: Path) -> None:
+    exported = [
+        {"step": k, "reward": 0.5, "loss": None if k % 2 else 0.1, "eval": 0.3 if k < 1 else None}
+        for k in range(6)
+    ]
+    records, _ = read(write(tmp_path / "a.jsonl", *map(json.dumps, exported)))
+    assert [record.values.get("loss/total") for record in records] == [0.1, None] * 3
+    assert ["eval" in record.values for record in records] == [True] + [False] * 5
+    assert not any(record.notes for record in records)
+
+
+def test_a_row_of_an_evaluation_has_no_lost_numbers_and_the_training_goes_on_to_lose_its_own(
+    tmp_path: Path,
+) -> None:
+    rows = [{"loss": 0.1, "eval_reward": None}] * 3 + [{"loss": None, "eval_reward": 0.5}]
+    lines = [json.dumps({"step": k, **row}) for k, row in enumerate([*rows, *rows])]
+    lines += ['{"step": 8, "loss": null, "eval_reward": null}'] * 2
+    records, _ = read(write(tmp_path / "a.jsonl", *lines))
+    held = [record.values.get("loss/total") for record in records]
+    assert held[:8] == [0.1, 0.1, 0.1, None] * 2
+    assert [math.isnan(value) for value in held[8:] if value is not None] == [True, True]
+
+
+def test_a_number_that_is_lost_stays_lost_until_it_is_back_and_may_be_lost_again(
+    tmp_path: Path,
+) -> None:
+    losses = [None, 1, 1, None, None, 2, None, 3, 3, None]
+    lines = [json.dumps({"step": k, "x": 1, "loss": loss}) for k, loss in enumerate(losses)]
+    whole, _ = read(write(tmp_path / "a.jsonl", *lines))
+    told = [str(record.values.get("loss/total", "missing")) for record in whole]
+    assert told == ["missing", "1.0", "1.0", "nan", "nan", "2.0", "missing", "3.0", "3.0", "nan"]
+    growing = write(tmp_path / "b.jsonl", lines[0])
+    log = Log(growing)
+    followed = log.new()
+    for line in lines[1:]:
+        with growing.open("a") as file:
+            file.write(line + "\n")
+        followed += log.new()
+    followed += log.close()
+    assert [one.to_json() for one in followed] == [one.to_json() for one in whole]
+
+
+def test_lines_without_steps_are_counted_whichever_of_their_numbers_are_null(
+    tmp_path: Path,
+) -> None:
+    lines = [json.dumps({"loss": k, "kl": None if k % 2 else 0.5}) for k in range(5)]
+    records, _ = read(write(tmp_path / "a.jsonl", *lines))
+    assert [record.values["loss/total"] for record in records] == [0, 1, 2, 3, 4]
 
 
 def test_a_config_at_the_top_and_a_summary_at_the_end_are_no_steps(tmp_path: Path) -> None:
