@@ -149,6 +149,7 @@ class _Worker:
         self._target, self._most = target, most
         self._complain, self._first_pause = complain, first_pause
         self._sent = 0
+        self._firing: set[str] = set()  # fingerprints of the alerts whose end it has yet to hear
         self._queue: queue.SimpleQueue[Notice | None] = queue.SimpleQueue()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._work, name=target.sink.name, daemon=True)
@@ -159,15 +160,22 @@ class _Worker:
         self._sent += self._wants(notice)
 
     def put(self, notice: Notice) -> None:
-        """Queues a notice that this target wants and has not had too many of."""
-        if not self._wants(notice) or (notice.status == "firing" and self._sent >= self._most):
+        """Queues an alarm that this target wants and has not had too many of, or the end of one
+        that it was told of."""
+        if notice.status != "firing":
+            if notice.fingerprint not in self._firing:
+                return
+            self._firing.remove(notice.fingerprint)
+        elif not self._wants(notice) or self._sent >= self._most:
             return
-        if notice.status == "firing":
+        else:
+            self._firing.add(notice.fingerprint)
             self._sent += 1
             if self._sent == self._most:
                 remark = f"This is alert {self._most} of this run and the last one sent."
                 notice = replace(notice, remark=remark)
-        self._queue.put(notice)
+        if notice.status in self._target.sink.tells_of:
+            self._queue.put(notice)
 
     def close(self) -> None:
         """Takes no more; what is queued is still sent, without long pauses between tries."""
@@ -179,8 +187,7 @@ class _Worker:
         return not self._thread.is_alive()
 
     def _wants(self, notice: Notice) -> bool:
-        severe = SEVERITIES.index(notice.alarm.severity) >= SEVERITIES.index(self._target.least)
-        return severe and notice.status in self._target.sink.tells_of
+        return SEVERITIES.index(notice.alarm.severity) >= SEVERITIES.index(self._target.least)
 
     def _work(self) -> None:
         while (notice := self._queue.get()) is not None:

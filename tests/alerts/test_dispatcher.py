@@ -89,6 +89,30 @@ def test_the_last_alert_of_a_run_says_that_it_is_the_last(alarm: MakeAlarm) -> N
     assert "This is alert 2 of this run and the last one sent." in told[1].text
 
 
+def test_a_target_is_told_only_of_the_ends_of_what_it_was_told(alarm: MakeAlarm) -> None:
+    told: list[Notice] = []
+    dispatcher = Dispatcher([Target(Call(told.append))], "a", most=1)
+    dispatcher.alarm(alarm(step=1, detector="x"))
+    dispatcher.alarm(alarm(step=2, detector="y"))  # beyond the most that it gets
+    dispatcher.end()
+    dispatcher.alarm(alarm(step=3, detector="x"))
+    dispatcher.end()
+    assert dispatcher.close(5)
+    assert told_of(told) == [(1, "firing"), (1, "ended")]
+
+
+def test_an_alert_that_became_less_severe_than_its_target_wants_is_still_ended(
+    alarm: MakeAlarm,
+) -> None:
+    told: list[Notice] = []
+    dispatcher = Dispatcher([Target(Call(told.append))], "a", cooldown=0)
+    dispatcher.alarm(alarm(step=1))
+    dispatcher.alarm(alarm(step=2, severity="watch"))
+    dispatcher.end()
+    assert dispatcher.close(5)
+    assert told_of(told) == [(1, "firing"), (2, "ended")]
+
+
 def record(step: int, entropy: float, **notes: str) -> Record:
     return Record(step, values={"policy/entropy": entropy}, notes=notes)
 
