@@ -64,6 +64,7 @@ class CollapseCallback(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         if self._owns_run:
+            self._alarms_seen, self._stopped, self._saved = 0, False, {}
             self.run = init(
                 name=self._name or args.run_name or Path(args.output_dir or "trainer").name,
                 config=args.to_dict(),

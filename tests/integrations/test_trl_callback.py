@@ -150,6 +150,36 @@ def test_the_callback_saves_and_stops_as_it_was_told_and_else_only_records(tmp_p
     assert checkpoints(tmp_path / "asked") == ["checkpoint-1"]
 
 
+def test_a_callback_that_trains_again_saves_and_stops_again(tmp_path: Path):
+    done = run(
+        [
+            sys.executable,
+            "-c",
+            textwrap.dedent(f"""
+            import sys; sys.path.insert(0, {str(EXAMPLE.parent)!r})
+            from pathlib import Path
+            import collapse_lab
+            from trl_grpo import trainer
+
+            callback, ids = collapse_lab.CollapseCallback(stop_on="critical"), []
+            for name, nan_at in (("first", {NAN_STEP}), ("again", {NAN_STEP}), ("healthy", 0)):
+                trainer(Path(name), 4, [callback], nan_at).train()
+                ids.append(callback.run.id)
+            print(*ids)
+            """),
+        ],
+        tmp_path,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    ids = done.stdout.decode().split()[-3:]
+    readers = [RunReader(tmp_path / "runs" / id) for id in ids]
+    assert [reader.meta["state"] for reader in readers] == ["stopped", "stopped", "finished"]
+    records = [reader.new() for reader in readers]
+    assert list(map(len, records)) == [NAN_STEP, NAN_STEP, 4]
+    assert [dict(first.notes) for first, *_ in records] == [{}, {}, {}]
+    assert checkpoints(tmp_path / "first") == checkpoints(tmp_path / "again") == ["checkpoint-3"]
+
+
 def test_every_rank_does_what_rank_zero_decides(tmp_path: Path):
     pytest.importorskip("torch")
     code = f"""
