@@ -48,12 +48,30 @@ def test_without_a_fallen_reward_every_signal_must_be_back(alarm: MakeAlarm) -> 
     assert over_at(both, records) == 13
 
 
-@pytest.mark.parametrize("hole", [{}, {"reward/mean": float("nan")}, {"reward/mean": float("inf")}])
-def test_a_number_that_is_missing_or_not_finite_is_not_back(
-    alarm: MakeAlarm, hole: dict[str, float]
-) -> None:
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_number_that_is_not_finite_is_not_back(alarm: MakeAlarm, value: float) -> None:
     fallen = replace(alarm(), evidence=(REWARD,))
+    hole = {"reward/mean": value}
     assert over_at(fallen, [{"reward/mean": 0.8}] * 9 + [hole] + [{"reward/mean": 0.8}] * 20) == 20
+
+
+def test_records_of_something_else_in_between_say_nothing(alarm: MakeAlarm) -> None:
+    fallen = replace(alarm(), evidence=(REWARD,))
+    evaluated = [{"reward/mean": 0.8}, {"eval/success_rate": 0.1}] * 10
+    assert over_at(fallen, evaluated) == 19  # the tenth of its own
+    both = replace(alarm(), evidence=(alarm().evidence[0], LENGTH))
+    apart = [*[{"length/mean": 40.0}] * 5, {"policy/entropy": 0.2}] * 20
+    assert over_at(both, apart) == 60  # ten of the rarer one
+
+
+def test_a_signal_that_is_gone_is_not_back_though_it_was(alarm: MakeAlarm) -> None:
+    fallen = replace(alarm(), evidence=(REWARD,))
+    assert over_at(fallen, [{"reward/mean": 0.8}] * 9 + [{"length/mean": 40.0}] * 99) is None
+    both = replace(alarm(), evidence=(alarm().evidence[0], LENGTH))
+    back = [{"policy/entropy": 0.2, "length/mean": 90.0}] * 20
+    gone = [{"length/mean": 40.0}] * 20
+    assert over_at(both, back + gone) is None
+    assert over_at(both, back + gone + [{"policy/entropy": 0.2, "length/mean": 40.0}]) == 41
 
 
 def test_an_alarm_without_evidence_is_not_over_by_itself(alarm: MakeAlarm) -> None:
