@@ -14,6 +14,9 @@ from typing import Protocol
 
 from collapse_lab.records import NEW_RUN, Alarm, Record
 
+QUIET_SECONDS = 5.0
+"""A step is complete when the next one begins, or when nothing was said for this long."""
+
 
 class Judge(Protocol):
     """What `collapse_lab.detectors.panel.Panel` is to us."""

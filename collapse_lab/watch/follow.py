@@ -13,12 +13,11 @@ from typing import Any
 from collapse_lab.readers.base import UnreadableLog
 from collapse_lab.readers.reader import Log
 from collapse_lab.records import NEW_RUN, Record
+from collapse_lab.watch import QUIET_SECONDS
 from collapse_lab.watch.plan import Plan
 from collapse_lab.watch.session import Session
 from collapse_lab.watch.status import Status
 
-QUIET_SECONDS = 5.0
-"""A step is complete when the next one begins, or when the log said nothing for this long."""
 LOOK_EVERY = 1.0
 
 

@@ -22,6 +22,7 @@ from typing import Any
 
 from collapse_lab.readers.reader import LineReader
 from collapse_lab.records import Record
+from collapse_lab.watch import QUIET_SECONDS
 from collapse_lab.watch.child import STDERR, Streams, signal_group
 from collapse_lab.watch.feed import CHUNK, CLOSED, ENDED, STARTED, Feed, Frames
 from collapse_lab.watch.inbox import InboxReader
@@ -33,8 +34,6 @@ from collapse_lab.watch.session import Session
 LOG = "watch.log"
 """Our own tracebacks and what hooks print: neither may come between the command's lines."""
 POLL_SECONDS = 0.5
-QUIET_SECONDS = 5.0
-"""A step is complete when the next one begins, or when nothing was said for this long."""
 UNKNOWN_EXIT = 255
 
 
