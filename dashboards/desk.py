@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from collapse_lab.dashboards.attempts import counting
 from collapse_lab.dashboards.charts import Charts, ChartShelf
 from collapse_lab.dashboards.columns import Columns
 from collapse_lab.dashboards.histories import Histories, Shelf
@@ -34,7 +35,11 @@ class Desk:
         return self.root.run(name)
 
     def columns(self, name: str) -> Columns:
-        """The run's columns as they stand now."""
+        """The run's columns as they stand now, of several attempts what counts."""
+        return counting(self.everything(name))
+
+    def everything(self, name: str) -> Columns:
+        """The same with what an earlier attempt has left over."""
         try:
             return self.library.columns(self.root.run(name))
         except FileNotFoundError:

@@ -8,6 +8,7 @@ from typing import Any, TypedDict
 
 import numpy as np
 
+from collapse_lab.dashboards.attempts import counting, left_over
 from collapse_lab.dashboards.chart_drawing import charted
 from collapse_lab.dashboards.columns import Columns, Floats
 from collapse_lab.dashboards.curves import AXES, TOKENS, Curve, Window, axis_of, curve
@@ -77,18 +78,21 @@ def window_of(view: View, alarms: Sequence[Alarm]) -> Window:
 
 def sheet(desk: Desk, name: str, view: View, theme: str | None, signals: Iterable[str]) -> Sheet:
     """Draws some of a run's signals. Raises UnknownRun."""
-    columns, alarms = desk.columns(name), desk.alarms(name)
+    everything, alarms = desk.everything(name), desk.alarms(name)
+    columns, before = counting(everything), left_over(everything)
     rows = columns.rows
     cursor = _cursor(columns, rows, rows, alarms)
     window = window_of(view, alarms)
     x = axis_of(columns, window)[:rows]  # others may read on meanwhile
+    whole_x = axis_of(everything, window)
     asked = list(signals)
     found = columns.read(asked)
     charts = charted(desk, name, view, asked, columns, x, window)
-    shades = [shade_of(columns, x, alarm) for alarm in alarms[:MOST_EVENTS]]
+    shades = [shade_of(everything, whole_x, alarm) for alarm in alarms[:MOST_EVENTS]]
     evidence = _evidence(alarms)
+    earlier = _earlier(before, asked, window)
     happened = events(columns, x)
-    x_range = shown_range(x, window)
+    x_range = shown_range(whole_x, window)
     figures: dict[str, dict[str, Any]] = {}
     latest: dict[str, str] = {}
     for signal, column in found.items():
@@ -97,8 +101,8 @@ def sheet(desk: Desk, name: str, view: View, theme: str | None, signals: Iterabl
         figures[signal] = panel(
             signal, drawn, theme, x_range, shades, happened,
             evidence=part[1] if part else None,
-            evidence_span=_span(columns, x, part) if part else None,
-            growing=columns.live,
+            evidence_span=_span(everything, whole_x, part) if part else None,
+            growing=columns.live, earlier=earlier.get(signal),
         )  # fmt: skip
         latest[signal] = told_value(drawn)
     for signal, chart in charts.curves.items():
@@ -119,16 +123,17 @@ def growth(
 ) -> Sheet | None:
     """What has come since `shown`, as patches that append to the panels; None when nothing has.
 
-    Drawn anew instead after a restart or another event, an alarm, the run's end, or when POINTS
-    have been appended. Raises UnknownRun.
+    Drawn anew instead after a restart or another event, an alarm, the run's end, while an earlier
+    attempt had come further, or when POINTS have been appended. Raises UnknownRun.
     """
-    columns, alarms = desk.columns(name), desk.alarms(name)
+    everything, alarms = desk.everything(name), desk.alarms(name)
+    columns = counting(everything)
     rows = columns.rows
     cursor = _cursor(columns, rows, shown["base"], alarms)
     same = all(cursor[part] == shown[part] for part in ("version", "alarms", "events", "whole"))
     if same and rows == shown["rows"]:
         return None
-    if not same or rows - shown["base"] > POINTS:
+    if not same or columns is not everything or rows - shown["base"] > POINTS:
         return sheet(desk, name, view, theme, signals)
     window = window_of(view, alarms)
     x = axis_of(columns, window)[:rows]
@@ -155,6 +160,14 @@ def growth(
         if traces:
             figures[signal] = appended(traces, x_range)
     return Sheet(figures, latest, cursor, True)
+
+
+def _earlier(before: Columns | None, signals: Iterable[str], window: Window) -> dict[str, Curve]:
+    """What an earlier attempt has left over, by signal; other axes have no place for it."""
+    if before is None or window.axis not in ("step", "event"):
+        return {}
+    x, raw = axis_of(before, window), replace(window, smoothing=0.0)
+    return {name: curve(x, column, raw) for name, column in before.read(signals).items()}
 
 
 def _cursor(columns: Columns, rows: int, base: int, alarms: Sequence[Alarm]) -> Cursor:

@@ -57,9 +57,11 @@ def panel(
     evidence: Evidence | None = None,
     evidence_span: tuple[float, float] | None = None,
     growing: bool = False,
+    earlier: Curve | None = None,
 ) -> dict[str, Any]:
     """`evidence_span` is where this signal had left its course, in axis units. A `growing`
-    panel's numbers are lists, which can be appended to."""
+    panel's numbers are lists, which can be appended to. `earlier` is what an earlier attempt had
+    beyond the last one's reach; with it a panel is drawn anew when it grows."""
     colours = PALETTES[theme_of(theme)]
     log = on_log_axis(signal, curve.span)
     smoothed = curve.smooth is not None
@@ -90,6 +92,9 @@ def panel(
     if not growing:
         marks = [mark for mark in marks if mark["y"]]
     span = _extended(curve.span, evidence)
+    if earlier is not None:
+        marks.append(_before(earlier, colours))
+        span = _joined(span, earlier.span)
     return {
         "data": [raw, *([smooth] if smoothed or growing else []), *marks],
         "layout": layout(
@@ -157,6 +162,14 @@ def _told(events: Sequence[Event], colours: Palette) -> dict[str, Any]:
             "symbol": ["line-ns-open" if one else "triangle-down" for one in saved], "size": 7,
             "color": colours.muted, "line": {"width": 1.4, "color": colours.muted},
         },
+    }  # fmt: skip
+
+
+def _before(earlier: Curve, colours: Palette) -> dict[str, Any]:
+    return {
+        "type": "scatter", "mode": "lines", "x": packed(earlier.x), "y": packed(earlier.y),
+        "line": {"color": colours.muted, "width": 1, "dash": "dot"},
+        "hovertemplate": "%{y:.5g}, at an earlier attempt<extra></extra>",
     }  # fmt: skip
 
 
@@ -246,6 +259,14 @@ def _extended(
         max(min([low, *bounds]), low - reach),
         min(max([high, *bounds]), high + reach),
     )
+
+
+def _joined(
+    one: tuple[float, float] | None, other: tuple[float, float] | None
+) -> tuple[float, float] | None:
+    if one is None or other is None:
+        return one or other
+    return min(one[0], other[0]), max(one[1], other[1])
 
 
 def vertical_axis(

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from collapse_lab.dashboards import index_cache
+from collapse_lab.dashboards.attempts import counting
 from collapse_lab.dashboards.fingerprint import fingerprint_of, written
 from collapse_lab.dashboards.index_cache import Entry
 from collapse_lab.dashboards.library import READ_SECONDS, Library
@@ -225,7 +226,7 @@ class Index:
                 alarms, judged_here = entry.judged, entry.judged is not None
             columns = self._columns(name, folder, seconds)
             whole = columns.whole  # before the summary: a page may read on meanwhile
-            summary = summarise(outlined, columns, alarms, judged_here)
+            summary = summarise(outlined, counting(columns), alarms, judged_here)
             summary = replace(summary, mechanism=summary.mechanism or entry.failed, ready=whole)
         except Exception as error:  # one broken file must not hide the other runs
             wrong = _sentence("cannot be read", error)

@@ -57,7 +57,7 @@ class Timeline:
 
 def timeline(alarms: Sequence[Alarm], about: Alarm) -> Timeline:
     """What led to one of a run's alarms."""
-    earlier = alarms[: alarms.index(about)]
+    earlier = _same_attempt(alarms[: alarms.index(about) + 1])[:-1]
     order = first_to_move(about, earlier)
     began = min([about.since_interval[0], *(part.since for part in order)])
     notices = [notice for notice in earlier if notice.step >= began][-MOST_NOTICES:]
@@ -68,6 +68,12 @@ def timeline(alarms: Sequence[Alarm], about: Alarm) -> Timeline:
     return Timeline(
         about, tuple(order[:MOST_LANES]), len(order[MOST_LANES:]), tuple(notices), scale
     )
+
+
+def _same_attempt(alarms: Sequence[Alarm]) -> Sequence[Alarm]:
+    """Those since the last time that their steps went back, which they do at a restart only."""
+    backward = [at for at in range(1, len(alarms)) if alarms[at].step < alarms[at - 1].step]
+    return alarms[backward[-1] :] if backward else alarms
 
 
 def key_of(alarm: Alarm) -> str:

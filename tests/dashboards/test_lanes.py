@@ -39,6 +39,15 @@ def test_notices_of_the_same_change_lend_their_signals_and_older_ones_do_not() -
     assert told.notices == (notice,)
 
 
+def test_notices_of_an_earlier_attempt_are_about_another_change() -> None:
+    before = alarm(44, part("optim/grad_norm", 42), began=42)
+    later = alarm(90, part("kl/ref", 80), began=80)
+    about = alarm(50, part("policy/entropy", 41), began=41, healthy=40)
+    told = timeline([before, later, about], about)
+    assert [lane.signal for lane in told.lanes] == ["policy/entropy"]
+    assert told.notices == ()
+
+
 def test_a_last_healthy_step_long_before_does_not_squeeze_the_lanes() -> None:
     about = alarm(1000, part("policy/entropy", 990), began=990, healthy=3)
     assert timeline([about], about).scale.low > 970

@@ -1,0 +1,93 @@
+"""A run that went back and has not yet come as far again: what counts is its last attempt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from app_examples import alarm_at
+
+from collapse_lab.dashboards.app import open_desk
+from collapse_lab.dashboards.comparing import panels
+from collapse_lab.dashboards.drawing import Cursor, growth, sheet
+from collapse_lab.records import RESTART, Record
+from collapse_lab.store import RunWriter
+
+REWARD = "reward/mean"
+RISING = [round(0.30 + 0.23 * step / 60, 4) for step in range(61)]
+FALLING = [round(0.30 - 0.009 * step, 4) for step in range(31)]
+
+
+@pytest.fixture(params=["open", "sealed"])
+def root(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """`run`: its reward rose to .53 in steps 0 to 60 and fell from step 0 to 30 at the second
+    attempt, in which there was an alarm."""
+    writer = RunWriter(tmp_path / "run", {"judged": True})
+    for step, reward in enumerate(RISING):
+        writer.append(Record(step, 1000.0 + step, {REWARD: reward}))
+    for step, reward in enumerate(FALLING):
+        notes = {RESTART: "step went back from 60 to 0"} if step == 0 else {}
+        writer.append(Record(step, 2000.0 + step, {REWARD: reward}, notes=notes))
+    writer.alarm(alarm_at(20))
+    if request.param == "sealed":
+        writer.finish()
+    return tmp_path
+
+
+def drawn(trace: dict[str, Any]) -> list[tuple[float, float]]:
+    """The points of a trace, whichever way they are written."""
+    x, y = (_numbers(trace[side]) for side in "xy")
+    return [point for point in zip(x, y, strict=True) if point[1] is not None]
+
+
+def _numbers(values: Any) -> list[float]:
+    import base64
+
+    if isinstance(values, dict):
+        return np.frombuffer(base64.b64decode(values["bdata"])).tolist()
+    return list(values)
+
+
+def test_the_table_tells_of_the_last_attempt_alone(root: Path) -> None:
+    row = open_desk(root, judge=False).index.summary("run")
+    assert (row.steps, row.reached, row.last_step) == (31, 31, 30)
+    assert row.spark[0] == 0.30 and row.spark[-1] == 0.03 and len(row.spark) == 31
+
+
+def test_a_panel_draws_the_last_attempt_and_apart_what_an_earlier_one_had_beyond(
+    root: Path,
+) -> None:
+    found = sheet(open_desk(root, judge=False), "run", {}, "light", [REWARD])
+    line, *_, earlier = found.figures[REWARD]["data"]
+    assert drawn(line) == list(enumerate(FALLING))
+    assert drawn(earlier) == [(step, RISING[step]) for step in range(31, 61)]
+    assert found.latest[REWARD] == "0.03"
+
+
+def test_a_live_panel_is_drawn_anew_until_the_earlier_attempt_is_passed(tmp_path: Path) -> None:
+    writer = RunWriter(tmp_path / "run")
+    for step in (0, 1, 2, 1):
+        writer.append(Record(step, float(step), {REWARD: 0.1 * step}))
+    desk = open_desk(tmp_path, judge=False)
+    cursor: Cursor = sheet(desk, "run", {}, "light", [REWARD]).cursor
+    for step in (2, 3):
+        writer.append(Record(step, float(step), {REWARD: 0.2 * step}))
+    grown = growth(desk, "run", {}, "light", [REWARD], cursor)
+    assert grown is not None
+    assert drawn(grown.figures[REWARD]["data"][0]) == [
+        (0, 0),
+        (1, 0.1),
+        (2, 0.4),
+        (3, 0.6000000000000001),
+    ]
+    assert grown.latest[REWARD] == "0.6"
+
+
+def test_runs_are_compared_by_their_last_attempts(root: Path) -> None:
+    view = {"runs": "run"}
+    figure = panels(open_desk(root, judge=False), view, "light", [REWARD])[REWARD]
+    assert [(0, FALLING[0]), (30, FALLING[30])] == [
+        points[end] for trace in figure["data"] if (points := drawn(trace))[1:] for end in (0, -1)
+    ]
