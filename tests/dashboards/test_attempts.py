@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,6 @@ def drawn(trace: dict[str, Any]) -> list[tuple[float, float]]:
 
 
 def _numbers(values: Any) -> list[float]:
-    import base64
-
     if isinstance(values, dict):
         return np.frombuffer(base64.b64decode(values["bdata"])).tolist()
     return list(values)
@@ -69,20 +68,15 @@ def test_a_panel_draws_the_last_attempt_and_apart_what_an_earlier_one_had_beyond
 def test_a_live_panel_is_drawn_anew_until_the_earlier_attempt_is_passed(tmp_path: Path) -> None:
     writer = RunWriter(tmp_path / "run")
     for step in (0, 1, 2, 1):
-        writer.append(Record(step, float(step), {REWARD: 0.1 * step}))
+        writer.append(Record(step, float(step), {REWARD: 0.25 * step}))
     desk = open_desk(tmp_path, judge=False)
     cursor: Cursor = sheet(desk, "run", {}, "light", [REWARD]).cursor
     for step in (2, 3):
-        writer.append(Record(step, float(step), {REWARD: 0.2 * step}))
+        writer.append(Record(step, float(step), {REWARD: 0.5 * step}))
     grown = growth(desk, "run", {}, "light", [REWARD], cursor)
     assert grown is not None
-    assert drawn(grown.figures[REWARD]["data"][0]) == [
-        (0, 0),
-        (1, 0.1),
-        (2, 0.4),
-        (3, 0.6000000000000001),
-    ]
-    assert grown.latest[REWARD] == "0.6"
+    assert drawn(grown.figures[REWARD]["data"][0]) == [(0, 0), (1, 0.25), (2, 1), (3, 1.5)]
+    assert grown.latest[REWARD] == "1.5"
 
 
 def test_runs_are_compared_by_their_last_attempts(root: Path) -> None:
