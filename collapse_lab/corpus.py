@@ -98,9 +98,6 @@ def _read(path: Path, name: str, folder: str) -> Iterator[CorpusRun | LeftOut]:
     except (OSError, ValueError, ImportError) as error:
         yield LeftOut(name, str(error).split(". ")[0].replace(str(path), "it"))
         return
-    if not records:
-        yield LeftOut(name, "holds no records")
-        return
     config = meta.get("config")
     stated = cast(dict[str, Any], config) if isinstance(config, dict) else {}
     for part, some in runs_of(records):

@@ -99,7 +99,7 @@ def label(paths: tuple[Path, ...], as_json: bool) -> None:
         if log is None:
             code = UNREADABLE
             continue
-        for run, part in runs_of(records) or [("", records)]:
+        for run, part in runs_of(records):
             found = label_run(part)
             named = {"run": run} if run else {}
             if as_json:

@@ -1,7 +1,7 @@
 """Tables with a header: comma, semicolon or tab, quoted or not, one row a step.
 
 Stable-Baselines3, baselines and RLlib write `progress.csv`, Spinning Up a tab table, everybody
-else `pandas.to_csv`. A table may stack several runs, named by its first column. An empty cell is
+else `pandas.to_csv`. Between semicolons a comma may be a decimal one. A table may stack several runs, named by its first column. An empty cell is
 a value that was not logged; "nan" is a NaN that was.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from pathlib import Path
 from typing import ClassVar
 
@@ -25,6 +26,7 @@ from collapse_lab.tail import Tail
 RUN_KEYS = ("run", "run_id", "run_name", "arm", "experiment", "variant", "trial", "seed")
 SUFFIXES = (".csv", ".tsv")
 HEAD_LINES = 50
+DECIMAL_COMMA = re.compile(r"([+-]?\d*),(\d+(?:[eE][+-]?\d+)?)")
 STRAY_QUOTE = 1000
 """A cell that stays open for more lines than this began with a stray quote."""
 
@@ -198,6 +200,15 @@ class Table:
     def _split(self, text: str) -> list[str]:
         try:
             rows = csv.reader([text], delimiter=self._delimiter)
-            return [cell.strip() for row in rows for cell in row]
+            cells = [cell.strip() for row in rows for cell in row]
+            return [_point(cell) for cell in cells] if self._delimiter == ";" else cells
         except csv.Error:  # a cell beyond the csv module's limit holds no number
             return []
+
+
+def _point(cell: str) -> str:
+    """
+    >>> _point("-0,5"), _point("1,5e-3"), _point("1,2,3"), _point("a,5")
+    ('-0.5', '1.5e-3', '1,2,3', 'a,5')
+    """
+    return ".".join(match.groups()) if (match := DECIMAL_COMMA.fullmatch(cell)) else cell

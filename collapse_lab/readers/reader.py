@@ -235,9 +235,15 @@ def sniff(path: Path) -> type[LineFormat] | type[FileFormat]:
 
 
 def read(path: Path | str) -> tuple[list[Record], Log]:
-    """All records of a finished log, and the log for its format, framework and unmapped keys."""
+    """All records of a finished log, and the log for its format, framework and unmapped keys.
+
+    Raises OSError, UnreadableLog and ImportError for what cannot be read, UnreadableLog without
+    any record.
+    """
     log = Log(path)
-    return log.close(), log
+    if not (records := log.close()):
+        raise UnreadableLog(f"{path} holds no records yet: there is nothing to judge")
+    return records, log
 
 
 def _best_file_format(path: Path) -> tuple[type[FileFormat] | None, float]:

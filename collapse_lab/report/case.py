@@ -104,8 +104,6 @@ def open_case(path: Path | str, alarms: Sequence[Alarm] | None = None) -> Case:
     """
     path = Path(path)
     records, log = read(path)
-    if not records:
-        raise ValueError(f"{path} holds no records yet: there is nothing to report")
     meta = read_meta(path) if path.is_dir() else {}
     told = RunReader(path).alarms() if (path / ALARMS).is_file() else []
     judged = not told

@@ -128,6 +128,18 @@ def test_a_folder_an_empty_file_and_a_pipe_are_told_from_a_log_that_is_not_known
     assert f"{tmp_path}/pipe is no file: save what comes out of it to a file first\n" in told
 
 
+@pytest.mark.parametrize("command", [("replay", "--fail-on", "alarm"), ("label",), ("report",)])
+def test_a_log_without_any_record_cannot_be_judged(
+    tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    (tmp_path / "header.csv").write_text("step,reward,loss\n")
+    RunWriter(tmp_path / "run").finish()
+    for path in (tmp_path / "header.csv", tmp_path / "run"):
+        result = collapse_lab(*command, path)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert f"{path} holds no records yet: there is nothing to judge\n" in result.stderr
+
+
 def test_without_a_path_the_usage_is_told() -> None:
     assert collapse_lab("replay").exit_code == 2
 

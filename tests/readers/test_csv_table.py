@@ -34,6 +34,15 @@ def test_the_delimiter_is_found_and_quotes_protect_it(tmp_path: Path, delimiter:
     assert log.format == "csv"
 
 
+def test_between_semicolons_a_comma_is_a_decimal_one(tmp_path: Path) -> None:
+    lines = "step;loss;reward;note", "0;0,5;-1,25e-3;a,b", "1;0.25;3;1,2,3"
+    records, _ = read(table(tmp_path / "a.csv", *lines))
+    assert numbers(records) == [
+        (0, {"loss/total": 0.5, "reward/mean": -0.00125}),
+        (1, {"loss/total": 0.25, "reward/mean": 3.0}),
+    ]
+
+
 def test_an_empty_cell_is_missing_and_nan_is_nan(tmp_path: Path) -> None:
     records, _ = read(table(tmp_path / "a.csv", "step,x,y", "1,,nan", "2,-inf,3"))
     assert set(records[0].values) == {"y"} and math.isnan(records[0].values["y"])

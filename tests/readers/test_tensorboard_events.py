@@ -174,7 +174,8 @@ def test_hyperparameters_of_another_plugin_are_none(tmp_path: Path) -> None:
     writer = EventFileWriter(str(tmp_path))
     writer.add_event(Event(summary=Summary(value=[value])))
     writer.close()
-    assert read(tmp_path)[1].config() == {}
+    log = Log(tmp_path)
+    assert (log.close(), log.config()) == ([], {})
 
 
 def test_without_tensorboard_the_error_says_what_to_install(
