@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from collapse_lab.readers.reader import Log
 
 ALARMED, UNREADABLE = 3, 2
-MOST_WATCHES = 3
+MOST_ALIKE, MOST_NAMES = 3, 10
+"""Shown of a log's watches, of one detector's alarms about a run, of names that say nothing."""
 
 PATHS = click.argument(
     "paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH..."
@@ -56,7 +58,8 @@ def replay(
     event folder, an experiment tracker's store) or a run folder. What cannot be read is reported
     on standard error; the other paths are still processed.
 
-    Exit code: 0, 2 when a path could not be read, 3 as --fail-on says.
+    Exit code: 0, 2 when a path could not be read or, with --fail-on, when it holds nothing that is
+    judged, 3 as --fail-on says.
     """
     from collapse_lab.detectors.panel import Panel
     from collapse_lab.watch import detect
@@ -76,6 +79,9 @@ def replay(
             for record, alarms in detect(part, panel):
                 replayed.add(record, alarms)
         click.echo(json.dumps(replayed.to_dict()) if as_json else replayed.to_text())
+        if fail_on and not replayed.signals():
+            click.echo(f"collapse-lab: {path}: {replayed.not_judged()}", err=True)
+            code = UNREADABLE
         if code == 0 and fail_on and any(_reaches(alarm, fail_on) for _, alarm in replayed.alarms):
             code = ALARMED
     sys.exit(code)
@@ -168,32 +174,49 @@ class Replayed:
     def _over(self, alarm: Alarm) -> list[tuple[int, str]]:
         return [(step, said) for one, step, said in self.over if one is alarm]
 
+    def not_judged(self) -> str:
+        """What to say of a log without a known signal."""
+        from collapse_lab.inert import inert
+
+        names = sorted(map(inert, self.names))
+        more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+        return (
+            "nothing was judged: no signal is known under these names: "
+            f"{', '.join(names[:MOST_NAMES])}{more}"
+        )
+
     def to_text(self) -> str:
-        """A paragraph; of mere watches only the first few."""
+        """A paragraph; of watches, and of what one detector repeats, only the first few."""
         from collapse_lab.alerts import block
 
         numbers = [step for _, step in self.steps]
-        span = f"{len(numbers)} steps" + (f" ({min(numbers)}-{max(numbers)})" if numbers else "")
+        span = f"{len(numbers)} steps ({min(numbers)}-{max(numbers)})"
         kind, framework = str(self.log.format), self.log.framework
         if framework not in kind:
             kind += f" of {framework}"
         lines = [f"{self.path}: {kind}, {span}, {len(self.signals())} known signals"]
-        serious = [(run, alarm) for run, alarm in self.alarms if alarm.severity != "watch"]
-        watches = [(run, alarm) for run, alarm in self.alarms if alarm.severity == "watch"]
-        shown = sorted(serious + watches[:MOST_WATCHES], key=lambda pair: self.alarms.index(pair))
-        for run, alarm in shown:
-            lines.append(f"  {_line(run, alarm)}")
-            lines += [f"{'':<12}over at step {at}: {said}" for at, said in self._over(alarm)]
-        if len(watches) > MOST_WATCHES:
-            lines.append(f"  {'watch':<8}  and {len(watches) - MOST_WATCHES} more (--json has all)")
-        if serious:
-            lines += [
-                "",
-                *(f"  {line}" for line in block(serious[0][1], str(self.path)).split("\n")),
-            ]
+        alike: Counter[tuple[str, ...]] = Counter()
+        for run, alarm in self.alarms:
+            alike[group := _group(run, alarm)] += 1
+            if alike[group] <= MOST_ALIKE:
+                lines.append(f"  {_line(run, alarm)}")
+                lines += [f"{'':<12}over at step {at}: {said}" for at, said in self._over(alarm)]
+        for (severity, *whose), count in alike.items():
+            if count > MOST_ALIKE:
+                told = " ".join([*whose, f"and {count - MOST_ALIKE} more (--json has all)"])
+                lines.append(f"  {severity:<8}  {told}")
+        if first := next((alarm for _, alarm in self.alarms if alarm.severity != "watch"), None):
+            lines += ["", *(f"  {line}" for line in block(first, str(self.path)).split("\n"))]
         if not self.alarms:
-            lines.append("  no alarm")
+            lines.append(f"  {'no alarm' if self.signals() else self.not_judged()}")
         return "\n".join(lines)
+
+
+def _group(run: str, alarm: Alarm) -> tuple[str, ...]:
+    """What an alarm is shown among: watches together, else those of a detector about a run."""
+    if alarm.severity == "watch":
+        return (alarm.severity,)
+    return (alarm.severity, f"{alarm.detector} [{run}]" if run else alarm.detector)
 
 
 def _line(run: str, alarm: Alarm) -> str:

@@ -1,8 +1,9 @@
 """Tables with a header: comma, semicolon or tab, quoted or not, one row a step.
 
 Stable-Baselines3, baselines and RLlib write `progress.csv`, Spinning Up a tab table, everybody
-else `pandas.to_csv`. Between semicolons a comma may be a decimal one. A table may stack several runs, named by its first column. An empty cell is
-a value that was not logged; "nan" is a NaN that was.
+else `pandas.to_csv`. A table may stack several runs, named by its first column. An empty cell is
+a value that was not logged; "nan" is a NaN that was. Between semicolons a comma may be a decimal
+one.
 """
 
 from __future__ import annotations

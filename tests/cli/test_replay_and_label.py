@@ -154,6 +154,35 @@ def test_a_person_reads_the_verdict_and_the_first_serious_alarm_in_full(
     assert text.endswith(f"{fine}: verl-console, 40 steps (1-40), 2 known signals\n  no alarm\n")
 
 
+def test_what_one_detector_repeats_is_shown_a_few_times(tmp_path: Path) -> None:
+    losses = ["nan" if step % 3 == 0 else "0.5" for step in range(30)]
+    log = tmp_path / "a.csv"
+    log.write_text("step,loss\n" + "".join(f"{step},{x}\n" for step, x in enumerate(losses)))
+    assert len(objects(collapse_lab("replay", "--json", log))[0]["alarms"]) == 10
+    lines = collapse_lab("replay", log).stdout.splitlines()
+    assert [line[:22] for line in lines[1:5]] == [
+        "  critical  step 0    ",
+        "  critical  step 3    ",
+        "  critical  step 6    ",
+        "  critical  non-finite",
+    ]
+    assert lines[4].endswith("non-finite and 7 more (--json has all)")
+
+
+def test_a_log_of_which_nothing_is_known_is_not_called_quiet(tmp_path: Path) -> None:
+    log = tmp_path / "a.csv"
+    names = [f"mine_{letter}" for letter in "abcdefghijkl"]
+    rows = [",".join([str(step), *["0.5"] * 12]) for step in range(40)]
+    log.write_text("\n".join([",".join(["step", *names]), *rows, ""]))
+    result = collapse_lab("replay", log)
+    told = f"no signal is known under these names: {', '.join(names[:10])} and 2 more"
+    assert result.exit_code == 0 and "no alarm" not in result.stdout
+    assert result.stdout.endswith(f"  nothing was judged: {told}\n")
+    gate = collapse_lab("replay", "--json", "--fail-on", "critical", log)
+    assert (gate.exit_code, objects(gate)[0]["unmapped"]) == (2, names)
+    assert gate.stderr == f"collapse-lab: {log}: nothing was judged: {told}\n"
+
+
 def test_a_run_folder_is_replayed_as_it_was_watched(tmp_path: Path) -> None:
     writer = RunWriter(tmp_path / "run")
     for step in range(1, 6):
