@@ -190,7 +190,7 @@ class Log:
             return {}
 
     def new(self) -> list[Record]:
-        """Records completed since the last call."""
+        """Records completed since the last call. Raises OSError when the log cannot be read."""
         if self._file is not None:
             try:
                 rows = self._file.new()
@@ -199,9 +199,13 @@ class Log:
             return [record for row in rows for record in self.assembler.add(row)]
         assert self._tail is not None
         records: list[Record] = []
-        while lines := self._tail.lines():
-            for line in lines:
-                records += self._lines.feed(line)
+        try:
+            while lines := self._tail.lines():
+                for line in lines:
+                    records += self._lines.feed(line)
+        except OSError:
+            if not records:  # else the next call meets it, and what was read is not lost
+                raise
         return records
 
     def flush(self) -> list[Record]:
@@ -216,6 +220,7 @@ class Log:
             records += [record for row in rows for record in self.assembler.add(row)]
             return records + self.assembler.flush()
         assert self._tail is not None
+        records += self.new()  # raises what may have cut the first call short
         half = self._tail.rest()
         records += (self._lines.feed(half) if half else []) + self._lines.close()
         if self._lines.format is None:

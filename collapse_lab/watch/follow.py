@@ -32,7 +32,7 @@ def watch_log(path: Path, plan: Plan) -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
-    records = follow(path, [*session.past], stop, session.learn, status.say)
+    records = follow(path, [*session.past], stop, session.learn, session.complain)
     session.run(_shown(records, plan.folder.name, status))
     status.close()
     session.finish("finished", None)
@@ -56,12 +56,13 @@ def follow(
     stored: Sequence[Record],
     stop: threading.Event,
     learn: Callable[..., None],
-    say: Callable[[str], None],
+    complain: Callable[[str], None],
     look_every: float = LOOK_EVERY,
 ) -> Iterator[Record]:
     """Waits for the log to exist and to be recognised, then yields its records until `stop`.
 
     `stored` are records that an earlier watch of the same log has kept: they are not repeated.
+    `complain` says a text once, however often it is given it.
     """
     known = {_content(record) for record in stored}
     log: Log | None = None
@@ -83,14 +84,17 @@ def follow(
             asked = True
             yield record
 
-    facts, told, size, heard = (None, None), "", -1, time.monotonic()
+    facts, size, heard = (None, None), -1, time.monotonic()
     while not stop.is_set():
-        if log is None or log.format is None:  # what was no log yet may become one of any format
-            log, waiting = _opened(path)
-            if waiting not in ("", told):
-                told = waiting
-                say(f"collapse-lab: waiting for {path} {waiting}")
-        records = log.new() if log else []
+        records: list[Record] = []
+        try:
+            if log is None or log.format is None:  # what was no log yet may become one
+                log, waiting = _opened(path)
+                if waiting:
+                    complain(f"waiting for {path} {waiting}")
+            records = log.new() if log else []
+        except (OSError, UnreadableLog) as error:  # rotated just now, or a file system in trouble
+            complain(f"cannot read the log, which is looked at again: {error}")
         if records or _size(path) != size:
             size, heard = _size(path), time.monotonic()
         elif log and time.monotonic() - heard > QUIET_SECONDS:
@@ -101,13 +105,13 @@ def follow(
         if log:
             yield from fresh(records, log)
         stop.wait(look_every)
-    try:
-        rest = log.close() if log else []
-    except UnreadableLog as error:
-        say(f"collapse-lab: {error}")
-    else:
-        if log:
-            yield from fresh(rest, log)
+    if log:
+        try:
+            rest = log.close()
+        except (OSError, UnreadableLog) as error:
+            complain(str(error))
+            rest = log.flush()
+        yield from fresh(rest, log)
 
 
 def _opened(path: Path) -> tuple[Log | None, str]:
@@ -122,8 +126,11 @@ def _opened(path: Path) -> tuple[Log | None, str]:
 
 
 def _size(path: Path) -> int:
-    """Bytes of a file; 0 of a folder and of nothing."""
-    return path.stat().st_size if path.is_file() else 0
+    """Bytes of a file; 0 of a folder, of nothing and of what cannot be looked at."""
+    try:
+        return path.stat().st_size if path.is_file() else 0
+    except OSError:
+        return 0
 
 
 def _shown(records: Iterator[Record], run: str, status: Status) -> Iterator[Record]:

@@ -15,7 +15,7 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from types import FrameType
 from typing import Any
@@ -140,11 +140,11 @@ class Observer:
                 for line in lines:
                     yield from self._printed(line)
             elif time.monotonic() - last_heard > QUIET_SECONDS:
-                yield from self._stamped(self._reader.flush())
+                yield from self._stamped(self._read(self._reader.flush))
         yield from self._from_inbox()
         for line in self._lines.close():
             yield from self._printed(line)
-        yield from self._stamped(self._reader.close())
+        yield from self._stamped(self._read(self._reader.close))
 
     def copy_rest(self) -> None:
         """What the command left running may still write: copies it until it has ended, too."""
@@ -185,12 +185,7 @@ class Observer:
         yield from records
 
     def _printed(self, line: str) -> Iterator[Record]:
-        try:
-            records = self._reader.feed(line)
-        except Exception as error:
-            traceback.print_exc()
-            self._session.complain(f"a line could not be read and is left out: {error!r}")
-            return
+        records = self._read(lambda: self._reader.feed(line))
         framework = self._reader.assembler.names.framework
         if framework != self._framework and not self._inbox.active:
             self._framework = framework
@@ -199,6 +194,15 @@ class Observer:
             self._config = self._reader.config
             self._session.learn(config=self._config)
         yield from self._stamped(records)
+
+    def _read(self, read: Callable[[], list[Record]]) -> list[Record]:
+        try:
+            return read()
+        except Exception as error:
+            traceback.print_exc()
+            text = f"something printed could not be read and is left out: {error!r}"
+            self._session.complain(text)
+            return []
 
     def _stamped(self, records: list[Record]) -> Iterator[Record]:
         """Printed records, which seldom tell the time; none where the process reports itself."""

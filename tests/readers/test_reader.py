@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from collapse_lab.readers.base import Row, UnreadableLog
 from collapse_lab.readers.reader import HEAD_LINES, Assembler, LineReader, Log, read, sniff
 from collapse_lab.records import NEW_RUN, RESTART, Record
+from collapse_lab.tail import Tail
 
 
 def verl_line(step: int, entropy: float = 0.5) -> str:
@@ -188,6 +190,42 @@ def test_a_truncated_log_is_a_restart(tmp_path: Path) -> None:
     path.write_text(verl_line(1) + "\n")
     (record,) = log.new()
     assert RESTART in record.notes
+
+
+def rotating(path: Path) -> Callable[[Tail], list[str]]:
+    """Reads lines of a file and then puts a folder in its place."""
+    read_lines = Tail.lines
+
+    def lines(tail: Tail) -> list[str]:
+        found = read_lines(tail)
+        path.unlink()
+        path.mkdir()
+        return found
+
+    return lines
+
+
+def test_a_log_that_is_rotated_while_it_is_read_loses_nothing_of_what_was_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "run.log"
+    path.write_text("".join(verl_line(step) + "\n" for step in (1, 2, 3)))
+    log = Log(path)
+    monkeypatch.setattr(Tail, "lines", rotating(path))
+    assert len(log.new()) == 3
+    with pytest.raises(IsADirectoryError):
+        log.new()
+
+
+def test_a_finished_log_of_which_a_part_cannot_be_read_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "run.log"
+    path.write_text("".join(verl_line(step) + "\n" for step in (1, 2, 3)))
+    log = Log(path)
+    monkeypatch.setattr(Tail, "lines", rotating(path))
+    with pytest.raises(IsADirectoryError):
+        log.close()
 
 
 TRL = (

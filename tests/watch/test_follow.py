@@ -28,11 +28,12 @@ class Following:
 
     def __init__(self, path: Path, stored: list[Record] | None = None) -> None:
         self.steps: list[int] = []
-        self.said: list[str] = []
+        self.said: dict[str, None] = {}
         self.facts: dict[str, object] = {}
         self._stop = threading.Event()
+        complain = self.said.setdefault  # once, as a session does
         records = follow(
-            path, stored or [], self._stop, self.facts.update, self.said.append, look_every=0.02
+            path, stored or [], self._stop, self.facts.update, complain, look_every=0.02
         )
         self._thread = threading.Thread(
             target=lambda: self.steps.extend(record.step for record in records), daemon=True
@@ -66,7 +67,7 @@ def test_it_waits_for_the_log_to_appear_and_to_be_recognised(tmp_path: Path) -> 
     assert following.end() == [1, 2, 3]
     assert following.facts == {"framework": "verl", "format": "verl-console"}
     assert ["appear" in said for said in following.said] == [True, False]
-    assert "known format" in following.said[1]
+    assert "known format" in list(following.said)[1]
 
 
 def test_a_line_counts_when_it_is_whole_or_when_watching_ends(tmp_path: Path) -> None:
@@ -107,6 +108,33 @@ def test_every_run_of_a_log_begins_with_what_the_log_says_of_its_setup(tmp_path:
         heard.append(record.notes[NEW_RUN])
         stop.set()
     assert heard == [{"num_iterations": 4}, "a-a", {}, "b-b"]
+
+
+def test_a_log_that_cannot_be_read_for_a_while_is_told_once_and_read_then(tmp_path: Path) -> None:
+    path = tmp_path / "train.jsonl"
+    objects = [f'{{"step": {step}, "reward": 0.{step}}}\n' for step in range(1, 7)]
+    path.write_text("".join(objects[:3]))
+    following = Following(path)
+    assert following.wait(2) == [1, 2]  # the third is complete when the next one begins
+    path.rename(tmp_path / "train.jsonl.1")
+    path.mkdir()
+    time.sleep(0.2)
+    path.rmdir()
+    path.write_text("".join(objects[3:]))
+    assert following.wait(5) == [1, 2, 3, 4, 5]
+    (said,) = following.said
+    assert said.startswith("cannot read the log, which is looked at again: [Errno 21] Is a dir")
+    path.unlink()
+    path.mkdir()
+    assert following.end() == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_log_that_cannot_even_be_looked_for_is_waited_for(tmp_path: Path) -> None:
+    following = Following(tmp_path / ("long" * 99))
+    time.sleep(0.2)
+    assert following.end() == []
+    (said,) = following.said
+    assert "File name too long" in said
 
 
 def test_ending_before_there_was_a_log_is_no_error(tmp_path: Path) -> None:

@@ -294,6 +294,24 @@ def test_a_failure_of_the_detectors_is_told_and_the_records_go_on(
     assert "ZeroDivisionError" in (folder / "watch.log").read_text()
 
 
+def test_a_failure_to_read_at_the_end_is_told_and_does_not_end_detection(
+    command: Command, tmp_path: Path, folder: Path
+) -> None:
+    line = command(TRAINING + "for step in range(1, 31): log(step)")
+    broken = (
+        "from collapse_lab.readers.assembler import Assembler\n"
+        "Assembler.flush = lambda self: [][0]\n"
+    )
+    line[2] = broken + line[2]
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, timeout=120)
+    assert done.returncode == 0
+    assert done.stderr == (
+        b"collapse-lab: something printed could not be read and is left out: "
+        b"IndexError('list index out of range')\n"
+    )
+    assert [record.step for record in RunReader(folder).new()] == list(range(1, 31))
+
+
 def test_without_the_observer_the_command_goes_on_and_one_line_says_so(
     command: Command, tmp_path: Path, folder: Path
 ) -> None:
