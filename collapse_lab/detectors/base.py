@@ -38,20 +38,18 @@ class Finding:
     evidence: tuple[Evidence, ...] = ()
     notes: tuple[str, ...] = ()
 
-    def told_at(self, now: int, resumed: int) -> Finding:
-        """With dates that make sense at step `now` of a run that went back to step `resumed`.
-
-        Later ones are of the attempt that was overwritten: what had begun in it was there at
-        `resumed`. Bounds by record may be out of order by step.
-        """
+    def told_after(self, restart: int, judged: int) -> Finding:
+        """The same with what was there at step `judged`, the first that is judged after a restart,
+        dated back to the restart: nobody has looked at the steps between."""
 
         def dated(step: int) -> int:
-            return step if step <= now else resumed
+            return restart if restart < step <= judged else step
 
         since, low, high = map(dated, (self.since, *self.since_interval))
         evidence = (replace(part, since=dated(part.since)) for part in self.evidence)
-        bounds = (min(since, low, high), max(since, low, high))
-        return replace(self, since=since, since_interval=bounds, evidence=tuple(evidence))
+        return replace(
+            self, since=since, since_interval=(low, max(high, since)), evidence=tuple(evidence)
+        )
 
 
 class Detector(Protocol):

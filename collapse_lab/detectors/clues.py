@@ -32,7 +32,8 @@ def _reward_hacking(scene: Scene) -> Clue | None:
     for paid in map(scene.levels, PAID):
         for name in SOLVED:
             solved = scene.levels(name)
-            if solved.now <= LOST * solved.before and paid.now >= KEPT * paid.before > 0:
+            fallen = solved.before > 0 and solved.now <= LOST * solved.before
+            if fallen and paid.now >= KEPT * paid.before > 0:
                 told = (
                     f"{name} fell from {solved.before:.3g} to {solved.now:.3g} while the reward "
                     f"went from {paid.before:.3g} to {paid.now:.3g}"

@@ -70,7 +70,8 @@ class EDetector:
     _wealth: list[float] = field(default_factory=lambda: [0.0] * len(BETS))
     _records: int = 0
     _first_step: int = 0
-    _spent: float = 0.0
+    spent: float = 0.0
+    """Of the start weights, which sum to at most 1 over the run, whatever of it is done again."""
     _rest: int = 0
     _recent: deque[list[bool]] = field(default_factory=lambda: deque(maxlen=AUDIT_LAG))
     _after: list[int] = field(default_factory=lambda: [0] * len(BETS))
@@ -143,8 +144,8 @@ class EDetector:
         if self.planned_steps:
             stride = max(1.0, (step - self._first_step) / max(1, t - 1))
             weight = stride / self.planned_steps
-        weight = min(weight, 1 - self._spent)
-        self._spent += weight
+        weight = min(weight, 1 - self.spent)
+        self.spent += weight
         return weight
 
     def _audit(self, exceeded: list[bool]) -> None:

@@ -10,57 +10,33 @@ Causal, constant in memory, picklable: saved and restored it goes on where it wa
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import InitVar, dataclass, field, replace
 from typing import Any
 
 from collapse_lab.configured.suspects import Suspects, suspects_of
 from collapse_lab.detectors.base import Detector, Finding, Scored, Step
-from collapse_lab.detectors.clues import ASKED
 from collapse_lab.detectors.cusum import CusumWatch
 from collapse_lab.detectors.edetector import ALPHA, EDetector
-from collapse_lab.detectors.excursions import Excursions
 from collapse_lab.detectors.frontend import EXCUSED_STEPS, FrontEnd
 from collapse_lab.detectors.hazard import Hazard
-from collapse_lab.detectors.history import History
 from collapse_lab.detectors.limits import Limits
 from collapse_lab.detectors.movement import Movement
 from collapse_lab.detectors.naming import likely, not_considered
 from collapse_lab.detectors.prior import Prior, shipped
-from collapse_lab.detectors.reward import Reward
 from collapse_lab.detectors.reward_drop import RewardDrop
 from collapse_lab.detectors.rules import RULES, Stuck
-from collapse_lab.detectors.scale import JUDGED
+from collapse_lab.detectors.state import Coverage, Past, State
 from collapse_lab.records import RESTART, Alarm, Evidence, Record
-from collapse_lab.signals import SIGNALS
 
 DETECTORS: dict[str, type[Detector]] = {
     kind.name: kind for kind in (*RULES, CusumWatch, EDetector, RewardDrop)
 }
 SCORED: tuple[type[Scored], ...] = (CusumWatch, EDetector, RewardDrop, Hazard, Movement)
 """What can be calibrated. Those that are not among `DETECTORS` run where limits name them."""
-LEADING_FAMILIES = tuple(dict.fromkeys(SIGNALS[name].family for name in SIGNALS if name in JUDGED))
-REMEMBERED_STEPS = 1024
-CONSTANT_FOR = 20
 MOST_DESCRIBED = 2
 MOST_MOVED = 24
 """Signals whose order names a mechanism; an alarm keeps the strongest few as its evidence."""
-
-
-@dataclass(frozen=True, slots=True)
-class Coverage:
-    """What a run lets itself be judged by.
-
-    `monitored` signals have residuals; `warming_up` have too short a history; `constant` have
-    not moved and may be so by construction, so they are unavailable, not healthy; `missing`
-    families log nothing that can be judged.
-    """
-
-    monitored: tuple[str, ...]
-    warming_up: tuple[str, ...]
-    constant: tuple[str, ...]
-    missing: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -78,55 +54,57 @@ class Panel:
     prior: Prior | None = None
     limits: Limits | None = None
     config: InitVar[Mapping[str, Any] | None] = None
-    _front: FrontEnd = field(init=False)
-    _excursions: Excursions = field(default_factory=Excursions)
-    _history: History = field(default_factory=lambda: History(ASKED))
+    _state: State = field(init=False)
+    _past: Past = field(default_factory=Past)
     _suspects: Suspects = field(init=False)
-    _detectors: list[Detector] = field(init=False)
-    _steps: deque[int] = field(default_factory=lambda: deque(maxlen=REMEMBERED_STEPS))
-    _residuals: dict[str, float] = field(default_factory=dict[str, float])
-    _same: dict[str, tuple[float, int]] = field(default_factory=dict[str, tuple[float, int]])
-    _records: int = 0
     _restart: int | None = None
-    _reward: Reward = field(default_factory=Reward)
+    _judged: int | None = None
+    """The first step after the restart that is not excused."""
 
     def __post_init__(self, config: Mapping[str, Any] | None) -> None:
-        self._front = FrontEnd(shipped() if self.prior is None else self.prior)
         self._suspects = suspects_of(config)
+        self._state = self._fresh()
+
+    def _fresh(self) -> State:
+        """What is known of a run that has not begun."""
         limits = self.limits
-        planned_steps = None if limits and not limits.by_hand else self.planned_steps
-        self._detectors = [
+        planned = self.planned_steps  # trainers say -1 where they do not know
+        used = isinstance(planned, int) and planned > 0 and not (limits and not limits.by_hand)
+        planned_steps = planned if used else None
+        detectors: list[Detector] = [
             EDetector(planned_steps=planned_steps) if kind is EDetector else kind()
             for kind in DETECTORS.values()
         ]
         if limits:
-            self._detectors += [
+            detectors += [
                 kind()
                 for kind in SCORED
                 if kind.name in limits.by_detector and kind.name not in DETECTORS
             ]
-        for detector in self._detectors:
+        for detector in detectors:
             if limits and isinstance(detector, EDetector) and limits.by_hand:
                 detector.alpha = ALPHA ** limits.by_detector.get(detector.name, 1.0)
             elif limits and isinstance(detector, SCORED):
                 detector.limit = limits.by_detector.get(detector.name)
+        return State(FrontEnd(shipped() if self.prior is None else self.prior), detectors)
 
     def update(self, record: Record) -> list[Alarm]:
         """Alarms that this record raises, the most severe first; most records raise none."""
         step = self.see(record)
-        record = step.record
-        self._history.update(record)
-        self._residuals = {
+        record, state = step.record, self._state
+        state.history.update(record)
+        state.residuals = {
             name: float(u) for name, u in zip(step.residuals.names, step.residuals.u, strict=True)
         }
-        self._count_constant(record)
+        state.count_constant(record)
         alarms = [
             self._alarm(detector, found, record)
-            for detector in self._detectors
+            for detector in state.detectors
             if (found := detector.update(step)) is not None
         ]
-        self._steps.append(record.step)
-        self._records += 1
+        state.steps.append(record.step)
+        state.records += 1
+        self._past.keep(state)
         order = {"critical": 0, "alarm": 1, "watch": 2}
         return sorted(alarms, key=lambda alarm: order[alarm.severity])
 
@@ -135,93 +113,91 @@ class Panel:
         if self.limits:
             record = self.limits.heard(record)
         if RESTART in record.notes:
-            self._restart = record.step
+            self._go_on_from(record.step)
         excused = (
             self._restart is not None
             and self._restart <= record.step < self._restart + EXCUSED_STEPS
         )
-        residuals = self._front.update(record)
+        state = self._state
+        residuals = state.front.update(record)
         if excused:
-            self._excursions.grow(residuals.names)
+            state.excursions.grow(residuals.names)
         else:
-            self._excursions.update(residuals)
-        deviations = {} if excused else self._excursions.deviations()
-        self._reward.update(record.values)
-        return Step(record, residuals, self._excursions, deviations, self._reward, excused)
+            state.excursions.update(residuals)
+            self._judged = record.step if self._judged is None else self._judged
+        deviations = {} if excused else state.excursions.deviations()
+        state.reward.update(record.values)
+        return Step(record, residuals, state.excursions, deviations, state.reward, excused)
+
+    def _go_on_from(self, step: int) -> None:
+        """A restart at this step: what is known of it and of later ones is forgotten, but for what
+        the e-detector has spent of its promise."""
+        self._restart, self._judged = step, None
+        if not self._state.steps or self._state.steps[-1] < step:
+            return
+        known = self._past.before(step) or self._fresh()
+        for now, then in zip(self._state.detectors, known.detectors, strict=True):
+            if isinstance(now, EDetector) and isinstance(then, EDetector):
+                then.spent = now.spent
+        self._state = known
 
     def residuals(self) -> dict[str, float]:
         """The last record's whitened residuals, signed by the signal's scale; NaN while a signal
         is absent or warming up."""
-        return self._residuals
+        return self._state.residuals
 
     def cusums(self) -> dict[str, float]:
         """Signal -> its CUSUM after the last record, in whichever bad direction it is larger; NaN
         where the record says nothing of the signal, or too little is known of it yet."""
-        larger = self._excursions.score.max(axis=0, initial=0.0).tolist()
+        larger = self._state.excursions.score.max(axis=0, initial=0.0).tolist()
         return {
             name: score if math.isfinite(u) else math.nan
-            for (name, u), score in zip(self._residuals.items(), larger, strict=True)
+            for (name, u), score in zip(self._state.residuals.items(), larger, strict=True)
         }
 
     def scores(self) -> dict[str, float]:
         """Detector -> how much of its shipped limit it has reached at the last record."""
-        return {d.name: d.score for d in self._detectors if isinstance(d, SCORED)}
+        return {d.name: d.score for d in self._state.detectors if isinstance(d, SCORED)}
 
     def chances(self) -> dict[str, dict[int, float]]:
         """Detector -> horizon in records -> the chance it states of a collapse within it, NaN while
         it cannot tell; only those that do."""
-        return {d.name: d.chances() for d in self._detectors if isinstance(d, Hazard)}
+        return {d.name: d.chances() for d in self._state.detectors if isinstance(d, Hazard)}
 
     def coverage(self) -> Coverage:
         """What is monitored at this moment, and what is not and why."""
-        constant = tuple(
-            name
-            for name, (_, records) in self._same.items()
-            if records >= CONSTANT_FOR and SIGNALS[name].constant
-        )
-        monitored: list[str] = []
-        warming: list[str] = []
-        for name, u in self._residuals.items():
-            if name not in constant:
-                (monitored if math.isfinite(u) else warming).append(name)
-        present = {SIGNALS[name].family for name in (*monitored, *warming)}
-        missing = tuple(family for family in LEADING_FAMILIES if family not in present)
-        return Coverage(tuple(monitored), tuple(warming), constant, missing)
-
-    def _count_constant(self, record: Record) -> None:
-        for name, value in record.values.items():
-            if name in JUDGED:
-                last, records = self._same.get(name, (math.nan, 0))
-                self._same[name] = value, records + 1 if value == last else 1
+        return self._state.coverage()
 
     def _alarm(self, detector: Detector, found: Finding, record: Record) -> Alarm:
-        name = detector.name
+        name, state = detector.name, self._state
         if self.limits and isinstance(detector, SCORED):
-            found = self.limits.apply(name, found, self._records + 1)
+            found = self.limits.apply(name, found, state.records + 1)
             name = self.limits.name(name)
         if self.limits:
             found = self.limits.excuse(found)
-        excursions = self._excursions.evidence(most=MOST_MOVED)
+        excursions = state.excursions.evidence(most=MOST_MOVED)
         moved = replace(found, evidence=(*found.evidence, *excursions))
-        if self._restart is not None:
-            found, moved = (one.told_at(record.step, self._restart) for one in (found, moved))
-        coverage = self.coverage()
-        healthy = [step for step in self._steps if step < found.since_interval[0]]
+        if self._restart is not None and self._judged is not None:
+            found, moved = (f.told_after(self._restart, self._judged) for f in (found, moved))
+        coverage = state.coverage()
+        healthy = [step for step in state.steps if step < found.since_interval[0]]
         notes = found.notes
         if self._restart is not None:
             end = self._restart + EXCUSED_STEPS
-            notes += (f"steps {self._restart} to {end} follow a restart and were excused",)
+            told_of = "there only the reward and hard failures are judged"
+            notes += (f"steps {self._restart} to {end} follow a restart: {told_of}",)
+        told = {part.family for part in found.evidence}
         not_monitored = (
-            *(f"{family} (not logged)" for family in coverage.missing),
+            *(f"{family} (not logged)" for family in coverage.missing if family not in told),
             *(f"{name} (constant)" for name in coverage.constant),
             *(f"{name} (muted)" for name in sorted(self.limits.muted if self.limits else ())),
         )
-        if not self._reward.signal:
+        if not state.reward.signal:
             not_monitored += ("reward (not logged)",)
         before = min((found.since, *(part.since for part in found.evidence)))
         measured = not isinstance(detector, Stuck)  # else nothing has gone wrong but the measuring
         notes += not_considered(self._suspects) if measured else ()
-        suspicions = likely(moved.evidence, self._history, before, self._suspects)
+        suspicions = likely(moved.evidence, state.history, before, self._suspects)
         return Alarm(
             step=record.step,
             severity=found.severity,

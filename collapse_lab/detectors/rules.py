@@ -94,7 +94,7 @@ class Explosion:
     """Gradient norm or KL for three records on end beyond twenty times its running median and
     three times its largest recent value: runs that spike now and then have a large one.
 
-    Zeros and values under suspicion stay out of both.
+    Zeros, values under suspicion and those that are no numbers stay out of both.
     """
 
     name: ClassVar[str] = "explosion"
@@ -106,7 +106,7 @@ class Explosion:
             return None
         for name in EXPLODING:
             value = step.record.values.get(name, math.nan)
-            if not value > 0:
+            if not 0 < value < math.inf:
                 continue
             past = self._past.setdefault(name, deque(maxlen=EXPLOSION_MEMORY))
             usual = median(past) if len(past) >= EXPLOSION_AFTER else math.inf

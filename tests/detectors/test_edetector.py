@@ -74,7 +74,7 @@ def test_start_weights_sum_to_at_most_one() -> None:
         detector = EDetector(planned)
         for index in range(5000):
             detector.update(step(index, 0.0, 0.0, 0.0))
-        assert detector._spent <= 1 + 1e-12  # pyright: ignore[reportPrivateUsage]
+        assert detector.spent <= 1 + 1e-12  # pyright: ignore[reportPrivateUsage]
 
 
 def test_three_families_beyond_three_for_a_few_steps_raise_the_alarm() -> None:

@@ -52,7 +52,7 @@ def test_a_changed_limit_keeps_its_tier_and_name_and_says_that_nothing_is_claime
 
 def test_the_alarm_tiers_alpha_is_that_of_the_e_detector() -> None:
     panel = Panel(planned_steps=100, limits=hand({"e-detector": math.log(100) / math.log(20)}))
-    (detector,) = (one for one in panel._detectors if isinstance(one, EDetector))
+    (detector,) = (one for one in panel._state.detectors if isinstance(one, EDetector))
     assert detector.alpha == pytest.approx(0.01)
     assert (detector.limit, detector.planned_steps) == (None, 100)
 

@@ -88,6 +88,12 @@ def test_a_gradient_that_is_not_a_number_is_numerical_whatever_moved_before_it()
     assert found[0].because == ("optim/grad_norm is nan",)
 
 
+@pytest.mark.parametrize("score", [0.0, -10.0])
+def test_nothing_solved_before_and_nothing_now_is_no_reward_hacking(score: float) -> None:
+    moved = {"eval/score": score, "reward/mean": 0.8, "policy/entropy": 3.0}
+    assert "reward_hacking" not in named(moved, {"eval/score": score})
+
+
 def test_success_that_falls_while_the_reward_holds_is_reward_hacking() -> None:
     assert named({"reward/success_rate": 0.1, "reward/mean": 0.8}) == ["reward_hacking"]
     assert named({"reward/success_rate": 0.1, "reward/mean": 0.1}) == []

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 import pickle
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from collapse_lab.detectors.edetector import EDetector
 from collapse_lab.detectors.panel import DETECTORS, Panel
 from collapse_lab.records import RESTART, Alarm, Record
 from collapse_lab.signals import SIGNALS
@@ -145,7 +148,33 @@ def test_a_restart_is_excused_and_said_so() -> None:
     assert any("follow a restart" in note for note in found[0].notes)
 
 
-def test_what_an_overwritten_attempt_had_begun_was_there_when_the_run_was_resumed() -> None:
+def back(records: list[Record], step: int) -> list[Record]:
+    """The records, and then those from this step on once more."""
+    again = [replace(record) for record in records[step:]]
+    again[0] = replace(again[0], notes={RESTART: "step went back"})
+    return records + again
+
+
+def said(alarms: list[Alarm]) -> list[tuple[object, ...]]:
+    return [(a.step, a.detector, a.since, a.last_healthy_step) for a in alarms]
+
+
+@pytest.mark.parametrize("step", [100, 121, 128])
+def test_a_run_that_goes_back_and_collapses_again_is_told_again_just_as_before(step: int) -> None:
+    records, panel = collapse(200, onset=150), Panel()
+    first = run(records, panel)
+    assert {"cusum", "e-detector", "reward-drop"} <= {alarm.detector for alarm in first}
+    second = run(back(records, step)[200:], panel)
+    assert said(second) == said(first)
+    assert all("follow a restart" in " ".join(alarm.notes) for alarm in second)
+
+
+def test_a_run_that_begins_anew_from_its_first_step_is_judged_as_a_new_one() -> None:
+    learning = [Record(i, values={"reward/mean": 0.1 + 0.02 * min(i, 40)}) for i in range(80)]
+    assert run(back(learning, 0)) == []
+
+
+def test_what_is_off_its_course_at_the_end_of_the_excuse_may_be_so_since_the_restart() -> None:
     """Signals leave at step 70, the run goes back from step 73 to step 40, nothing is mended."""
     first, second = collapse(73), collapse(160, onset=37)[40:]
     second[0] = Record(40, values=second[0].values, notes={RESTART: "step went back"})
@@ -155,6 +184,31 @@ def test_what_an_overwritten_attempt_had_begun_was_there_when_the_run_was_resume
     assert alarm.last_healthy_step == 39
     assert max(part.since for part in alarm.evidence) <= alarm.step
     assert any("since 40" in one for told in alarm.suspicions for one in told.because)
+
+
+def test_what_the_e_detector_spent_of_its_promise_is_spent_when_a_run_goes_back() -> None:
+    """Ten times over the same fifty steps, 34 of them judged at first."""
+    records = [Record(i, values=row) for i, row in enumerate(healthy(100))]
+    panel, spent = Panel(planned_steps=200), list[float]()
+    for _ in range(10):
+        run(records[:50] if not spent else back(records[:50], 1)[50:], panel)
+        (detector,) = (d for d in panel._state.detectors if isinstance(d, EDetector))
+        spent.append(detector.spent)
+    assert spent[0] == pytest.approx(34 / 200) and spent == sorted(spent)
+    assert spent[-1] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("planned", [-1, 0, "500"])
+def test_a_planned_length_that_is_none_is_not_used(planned: Any) -> None:
+    records = collapse(100)
+    assert run(records, Panel(planned_steps=planned)) == run(records)
+
+
+def test_a_family_in_the_evidence_is_not_called_unmonitored() -> None:
+    values = {"reward/mean": 0.5, "loss/total": math.nan}
+    (alarm,) = run([Record(0, values=values)])
+    assert {part.family for part in alarm.evidence} == {"optimiser"}
+    assert not any(text.startswith("optimiser") for text in alarm.not_monitored)
 
 
 def test_coverage_tells_constant_from_healthy_and_names_what_is_missing() -> None:

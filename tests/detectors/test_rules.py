@@ -49,6 +49,15 @@ def test_a_gradient_that_explodes_and_stays_is_critical_at_its_third_record() ->
     assert [(a.step, a.since, a.detector) for a in found] == [(32, 30, "explosion")]
 
 
+def test_an_infinite_gradient_hides_no_explosion_that_comes_after() -> None:
+    usual = [math.inf, *(1.0 + 0.1 * (i % 3) for i in range(30))]
+    found = run("optim/grad_norm", [*usual, 50.0, 60.0, 70.0])
+    assert [(a.step, a.detector) for a in found if a.severity != "watch"] == [
+        (0, "non-finite"),
+        (33, "explosion"),
+    ]
+
+
 def test_two_spikes_of_the_gradient_are_not_an_explosion() -> None:
     usual = [1.0 + 0.1 * (i % 3) for i in range(30)]
     found = run("optim/grad_norm", [*usual, 50.0, 60.0, *usual])
