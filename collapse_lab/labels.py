@@ -81,10 +81,11 @@ def _label_reward(records: Sequence[Record]) -> Label:
     steps, reward = judged_reward(records)
     total = len(reward)
     if total == 0:
-        return Label("no_reward")
+        logged = any(
+            math.isfinite(r.values.get(name, math.nan)) for r in records for name in REWARDS
+        )
+        return Label("too_short" if logged else "no_reward")
     window = max(SMOOTHING_LEAST, math.ceil(SMOOTHING_SHARE * total))
-    if total < 3 * window:
-        return Label("too_short")
     smooth = _trailing_median(reward, window)
     floor = 0.0 if reward.min() >= 0 else float(np.median(reward[:window]))
     noise = step_noise(np.diff(reward))
@@ -119,7 +120,7 @@ def _label_reward(records: Sequence[Record]) -> Label:
 
 
 def judged_reward(records: Sequence[Record]) -> tuple[NDArray[np.int64], Array]:
-    """Steps and values of the reward to judge, finite values only."""
+    """Steps and values of the reward to judge, finite values only; none of one with too few."""
     for name in REWARDS:
         rows = [
             (r.step, r.values[name]) for r in records if math.isfinite(r.values.get(name, math.nan))

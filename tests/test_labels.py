@@ -60,13 +60,17 @@ def test_a_fall_too_close_to_the_end_is_suspected_only() -> None:
 
 
 def test_a_handful_of_records_is_too_short() -> None:
-    assert label_run(records(curve([0.8] * 14))).kind in ("too_short", "no_reward")
+    assert label_run(records(curve([0.8] * 14))).kind == "too_short"
+    assert label_run(records(curve([0.8] * 15))).kind == "healthy"
+    evaluated = [Record(i, values={"eval/score": 0.5} if i == 9 else {}) for i in range(50)]
+    assert label_run(evaluated).kind == "too_short"
 
 
 def test_a_run_without_a_reward_is_told_so() -> None:
     assert label_run([Record(i, values={"policy/entropy": 0.5}) for i in range(50)]).kind == (
         "no_reward"
     )
+    assert label_run(records([math.nan] * 50)).kind == "no_reward"
 
 
 def test_a_gradient_that_stays_non_finite_is_a_hard_failure_at_its_first_step() -> None:
