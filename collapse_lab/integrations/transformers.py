@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -32,11 +33,11 @@ FILTER_NOTE = "perhaps not the loss: logging_nan_inf_filter puts an average in t
 class CollapseCallback(TrainerCallback):
     """Hands every number that the trainer logs to a run.
 
-    By default it only records, unless `watch --on-alarm stop` around it asks for an end. With
-    `save_on` an alarm of that severity or worse makes the trainer save a checkpoint; with
+    By default it only records, unless `watch --on-alarm stop` around all ranks asks for an end.
+    With `save_on` an alarm of that severity or worse makes the trainer save a checkpoint; with
     `stop_on` it saves and then ends the training, and so does a STOP file in the run folder. Both
     act within the step that raised the alarm. When training is distributed rank 0 decides and the
-    others follow, so add the callback on every rank.
+    others follow, so add the callback on every rank, with the same `stop_on` and `save_on`.
 
     Without a `run` one begins with the training, in `root`, with the trainer's arguments as its
     config, and ends with it.
@@ -53,7 +54,7 @@ class CollapseCallback(TrainerCallback):
     ) -> None:
         self.run = run
         self._owns_run = run is None
-        self._stop_on: Severity | None = stop_on or asked_to_stop_on()
+        self._stop_on: Severity | None = stop_on
         self._save_on: Severity | None = save_on
         self._root, self._name = root, name
         self._alarms_seen = 0
@@ -63,6 +64,8 @@ class CollapseCallback(TrainerCallback):
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
+        if not _spans_nodes():  # other nodes may have no `watch` around them and would not follow
+            self._stop_on = self._stop_on or asked_to_stop_on()
         if self._owns_run:
             self._alarms_seen, self._stopped, self._saved = 0, False, {}
             self.run = init(
@@ -148,9 +151,23 @@ def _numbers(
     return values, notes
 
 
-def _as_rank_zero_says(device: Any, *decisions: bool) -> list[bool]:
+def _distributed() -> Any:
+    """torch.distributed where several ranks train together, else None."""
     distributed = sys.modules.get("torch.distributed")
-    if not (distributed and distributed.is_available() and distributed.is_initialized()):
+    alone = not (distributed and distributed.is_available() and distributed.is_initialized())
+    return None if alone else distributed
+
+
+def _spans_nodes() -> bool:
+    """Whether ranks may run elsewhere than in this environment: the launcher counts fewer here."""
+    distributed = _distributed()
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+    return distributed is not None and distributed.get_world_size() > here
+
+
+def _as_rank_zero_says(device: Any, *decisions: bool) -> list[bool]:
+    distributed = _distributed()
+    if distributed is None:
         return list(decisions)
     import torch
 

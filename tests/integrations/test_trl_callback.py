@@ -6,6 +6,7 @@ import importlib.util
 import json
 import math
 import os
+import socket
 import subprocess
 import sys
 import textwrap
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from collapse_lab.records import CHECKPOINT, Record
-from collapse_lab.store import INBOX, RUN_VARIABLE, RunReader
+from collapse_lab.store import INBOX, RUN_VARIABLE, STOP_ON_VARIABLE, RunReader
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "trl_grpo.py"
 NAN_STEP = 3
@@ -205,3 +206,46 @@ def test_every_rank_does_what_rank_zero_decides(tmp_path: Path):
     ]
     assert [rank.communicate(timeout=120)[0] for rank in ranks] == ["[True, False]\n"] * 2
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["of-rank-0"]
+
+
+@pytest.mark.parametrize(
+    ("ranks_a_node", "asked", "options", "steps", "state"),
+    [
+        (2, (0, 1), ["--nan-at", str(NAN_STEP)], NAN_STEP, "stopped"),
+        (1, (0,), [], 4, "finished"),
+    ],
+    ids=["the ranks of one node are all asked", "another node is not asked"],
+)
+def test_what_watch_asks_of_one_node_keeps_no_other_waiting(
+    tmp_path: Path,
+    ranks_a_node: int,
+    asked: tuple[int, ...],
+    options: list[str],
+    steps: int,
+    state: str,
+):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    job = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": str(ranks_a_node)}
+    job |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    job |= {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    ranks = [
+        subprocess.Popen(
+            [sys.executable, EXAMPLE, "--callback", "--steps", "4", *options],
+            cwd=tmp_path,
+            env=os.environ
+            | job
+            | {"RANK": str(rank), "LOCAL_RANK": str(rank % ranks_a_node)}
+            | ({STOP_ON_VARIABLE: "critical"} if rank in asked else {}),
+        )
+        for rank in (0, 1)
+    ]
+    try:
+        assert [rank.wait(timeout=300) for rank in ranks] == [0, 0]
+    finally:
+        for rank in ranks:
+            rank.kill()
+    reader = only_run(tmp_path / "runs")
+    assert len(reader.new()) == steps
+    assert reader.meta["state"] == state
