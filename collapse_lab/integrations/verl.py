@@ -16,8 +16,10 @@ import os
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
+from collapse_lab.integrations.background import Complaints
 from collapse_lab.integrations.run import Run, init
 
 
@@ -72,11 +74,16 @@ def _begin(**options: Any) -> Run:
 
 
 def _begin_once() -> Callable[[Any], Run]:
+    """Begins a run at the first call; where that fails it is told, and nothing is recorded."""
     begun: list[Run] = []
 
     def run(config: Any) -> Run:
         if not begun:
-            begun.append(_begin(config=config if isinstance(config, dict) else None))
+            try:
+                begun.append(_begin(config=config if isinstance(config, dict) else None))
+            except Exception as error:  # verl is in the middle of a step
+                Complaints().once("begin", "no run was begun, nothing is recorded: %s", error)
+                begun.append(Run(Path("runs"), None))
         return begun[0]
 
     return run

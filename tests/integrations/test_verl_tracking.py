@@ -144,3 +144,23 @@ track(Tracking("project", "experiment", "console", {"data": {"train_batch_size":
     assert [record.step for record in records] == [1, 2, 3, 4, 5]
     assert records[3].values == expected(4)
     assert RunReader(folder).meta["config"] == {"data": {"train_batch_size": 256}}
+
+
+def test_a_folder_that_cannot_be_written_is_told_once_and_verl_goes_on(tmp_path: Path):
+    (tmp_path / "runs").touch()  # no folder, and none can be made there
+    printed = python(
+        ONLY_ITS_LOGGER
+        + STEPS
+        + """
+import logging
+logging.basicConfig(stream=sys.stdout, format="%(name)s: %(message)s")
+import collapse_lab.integrations.verl
+from verl.utils.tracking import Tracking
+track(Tracking("project", "experiment", ["console"]))
+""",
+        tmp_path,
+        VERL_USE_EXTERNAL_MODULES="collapse_lab.integrations.verl",
+    )
+    (line,) = [line for line in printed.splitlines() if line.startswith("collapse_lab: ")]
+    assert "no run was begun, nothing is recorded: " in line and "runs" in line
+    assert [f"step:{step}" in printed for step in range(1, 6)] == [True] * 5
