@@ -13,10 +13,11 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
+from collapse_lab.dashboards.root import meta_of
 from collapse_lab.dashboards.settings import SHIPPED, Settings
 from collapse_lab.detectors.limits import Limits
 from collapse_lab.records import Alarm
-from collapse_lab.store import read_meta, records_of
+from collapse_lab.store import records_of
 
 AT_ONCE_RECORDS, MOST_RECORDS = 1500, 20_000
 MOST_KEPT = 200
@@ -61,7 +62,7 @@ def replay(folder: Path, limits: Limits | None) -> list[Alarm]:
     from collapse_lab.detectors.panel import Panel
     from collapse_lab.watch import detect
 
-    meta = read_meta(folder)
+    meta = meta_of(folder)
     panel = partial(Panel, meta.get("planned_steps"), limits=limits, config=meta.get("config"))
     records = itertools.islice(records_of(folder), MOST_RECORDS)
     judged = detect(records, panel)

@@ -19,12 +19,13 @@ from collapse_lab.dashboards.bench import MOST_RECORDS
 from collapse_lab.dashboards.columns import Column
 from collapse_lab.dashboards.growing import Growing
 from collapse_lab.dashboards.judging import sealed_records
+from collapse_lab.dashboards.root import meta_of
 from collapse_lab.dashboards.settings import SHIPPED, Settings
 from collapse_lab.detectors.cusum import LIMIT_ONE, CusumWatch
 from collapse_lab.detectors.edetector import EDetector
 from collapse_lab.detectors.panel import Panel
 from collapse_lab.records import NEW_RUN, Record
-from collapse_lab.store import RECORDS, RunReader, read_meta
+from collapse_lab.store import RECORDS, RunReader
 
 E_VALUE = "e-value of the run"
 """Stands among the names of signals for the chart that is the whole run's."""
@@ -42,7 +43,7 @@ class Charts:
         self.e_limit = 1 / settings.alpha
         self.cusum_limit = LIMIT_ONE * dict(settings.factors).get(CusumWatch.name, 1.0)
         self._limits = None if settings == SHIPPED else settings.calibration().to_limits()
-        self._planned: int | None = read_meta(folder).get("planned_steps")
+        self._planned: int | None = meta_of(folder).get("planned_steps")
         self._reader = RunReader(folder)
         whole = (folder / RECORDS).exists()
         self._waiting = deque([] if whole else sealed_records(folder, MOST_RECORDS))

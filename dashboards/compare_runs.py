@@ -86,7 +86,8 @@ def _notes(desk: Desk, chosen: Chosen, view: View) -> list[Any]:
     """What a person would otherwise miss in the panels."""
     said: list[str] = []
     if chosen.gone:
-        said.append(f"No longer here: {', '.join(inert(name, 40) for name in chosen.gone[:5])}.")
+        names = ", ".join(inert(name, 40) for name in chosen.gone[:5])
+        said.append(f"No longer here, or not to be read: {names}.")
     if len(names_of(view)) > MOST_RUNS:
         said.append(f"Only the first {MOST_RUNS} runs of the link are compared.")
     if left := [name for name in chosen.runs if name not in chosen.zero]:

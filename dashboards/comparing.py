@@ -44,8 +44,9 @@ TELLING = (
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The runs that an address names: `runs` are there, `gone` are not. `zero` is the step that is
-    0 for each run; a run in `runs` without one has nothing to be aligned at and is not drawn."""
+    """The runs that an address names: `runs` can be read, `gone` are not there or cannot. `zero` is
+    the step that is 0 for each run; a run in `runs` without one has nothing to be aligned at and is
+    not drawn."""
 
     runs: dict[str, Summary]
     gone: list[str]
@@ -63,7 +64,8 @@ def choose(desk: Desk, view: View) -> Chosen:
     gone: list[str] = []
     for name in names_of(view)[:MOST_RUNS]:
         try:
-            runs[name] = desk.index.summary(name)
+            summary, _ = desk.index.summary(name), desk.columns(name)
+            runs[name] = summary
         except UnknownRun:
             gone.append(name)
     align = cast(Align, view.get("align")) if view.get("align") in ("alarm", "onset") else "step"

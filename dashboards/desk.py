@@ -12,10 +12,9 @@ from collapse_lab.dashboards.columns import Columns
 from collapse_lab.dashboards.histories import Histories, Shelf
 from collapse_lab.dashboards.index import Index
 from collapse_lab.dashboards.library import Library
-from collapse_lab.dashboards.root import Root, UnknownRun
+from collapse_lab.dashboards.root import Root, UnknownRun, UnreadableRun, meta_of
 from collapse_lab.dashboards.settings import Settings
 from collapse_lab.records import Alarm
-from collapse_lab.store import read_meta
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +34,19 @@ class Desk:
         return self.root.run(name)
 
     def columns(self, name: str) -> Columns:
-        """The run's columns as they stand now, of several attempts what counts."""
+        """The run's columns as they stand now, of several attempts what counts. Raises
+        UnreadableRun, too."""
         return counting(self.everything(name))
 
     def everything(self, name: str) -> Columns:
         """The same with what an earlier attempt has left over."""
+        folder = self.root.run(name)
         try:
-            return self.library.columns(self.root.run(name))
+            return self.library.columns(folder)
         except FileNotFoundError:
             raise UnknownRun(name) from None
+        except Exception as error:
+            raise UnreadableRun(str(error)) from error
 
     def histories(self, name: str) -> Histories:
         """The run's histograms as far as they have been read: `refresh` reads on."""
@@ -59,4 +62,4 @@ class Desk:
 
     def meta(self, name: str) -> dict[str, Any]:
         """run.json."""
-        return read_meta(self.root.run(name))
+        return meta_of(self.root.run(name))

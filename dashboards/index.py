@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, cast
 
 from collapse_lab.dashboards import index_cache
 from collapse_lab.dashboards.attempts import counting
@@ -22,12 +21,12 @@ from collapse_lab.dashboards.fingerprint import fingerprint_of, written
 from collapse_lab.dashboards.index_cache import Entry
 from collapse_lab.dashboards.library import READ_SECONDS, Library
 from collapse_lab.dashboards.open_columns import OpenColumns
-from collapse_lab.dashboards.root import Root, UnknownRun
+from collapse_lab.dashboards.root import Root, UnknownRun, meta_of
 from collapse_lab.dashboards.sealed_columns import SealedColumns
 from collapse_lab.dashboards.summary import Summary, outline, summarise
 from collapse_lab.inert import inert
 from collapse_lab.records import Alarm
-from collapse_lab.store import SEALED, RunReader, read_meta
+from collapse_lab.store import SEALED, RunReader
 
 JUDGED_ROWS = 20_000
 """Longer runs are judged when somebody opens them and asks for it."""
@@ -93,7 +92,11 @@ class Index:
 
     def alarms(self, name: str) -> list[Alarm]:
         """The run's own alarms, else those that the app found. Raises UnknownRun."""
-        own = RunReader(self.root.run(name)).alarms()
+        folder = self.root.run(name)
+        try:
+            own = RunReader(folder).alarms()
+        except Exception:  # the run's row says what is wrong
+            own = []
         entry = self._entries.get(name)
         return own or (entry.judged if entry and entry.judged else [])
 
@@ -202,7 +205,7 @@ class Index:
         changed = written(fingerprint)
         outlined = Summary(name, changed=changed)
         with contextlib.suppress(Exception):  # `_complete` says what is wrong with it
-            outlined = outline(name, _meta(folder), changed, time.time())
+            outlined = outline(name, meta_of(folder), changed, time.time())
         with self._lock:
             if entry is None:
                 self._entries[name] = Entry(fingerprint, outlined)
@@ -219,7 +222,7 @@ class Index:
         outlined = Summary(name, changed=written(entry.fingerprint))
         alarms: list[Alarm] | None = None
         try:
-            meta = _meta(folder)
+            meta = meta_of(folder)
             outlined = outline(name, meta, outlined.changed, time.time())
             alarms, judged_here = RunReader(folder).alarms(), False
             if not alarms and not meta.get("judged"):  # nobody looked for any
@@ -247,7 +250,7 @@ class Index:
             return SealedColumns(folder / SEALED)
         columns = self._open[name] = self.library.opened(folder)
         columns.refresh(seconds)
-        if _meta(folder).get("state") != "running" and columns.whole:
+        if meta_of(folder).get("state") != "running" and columns.whole:
             self._open.pop(name, None)
         return columns
 
@@ -261,11 +264,3 @@ class Index:
 
 def _sentence(what: str, error: Exception) -> str:
     return inert(f"{what}: {error}", MOST_SAID)
-
-
-def _meta(folder: Path) -> dict[str, Any]:
-    try:
-        meta: Any = read_meta(folder)
-    except (OSError, ValueError):
-        return {}
-    return cast("dict[str, Any]", meta) if isinstance(meta, dict) else {}

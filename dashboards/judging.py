@@ -9,9 +9,10 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
+from collapse_lab.dashboards.root import meta_of
 from collapse_lab.frames import from_frame
 from collapse_lab.records import Alarm, Record
-from collapse_lab.store import SEALED, read_meta, records_of
+from collapse_lab.store import SEALED, records_of
 
 
 class Judge:
@@ -40,7 +41,7 @@ def judge(folder: Path) -> list[Alarm]:
     from collapse_lab.detectors.panel import Panel
     from collapse_lab.watch import detect
 
-    meta = read_meta(folder)
+    meta = meta_of(folder)
     judged = detect(
         records_of(folder), lambda: Panel(meta.get("planned_steps"), config=meta.get("config"))
     )

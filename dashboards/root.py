@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
-from collapse_lab.store import ALARMS, RECORDS, RUN, SAMPLES, SEALED
+from collapse_lab.store import ALARMS, RECORDS, RUN, SAMPLES, SEALED, read_meta
 
 READ = (RUN, RECORDS, SEALED, ALARMS, SAMPLES)
 
 
 class UnknownRun(LookupError):
     """No run of this name lies in the root (or it did and is gone)."""
+
+
+class UnreadableRun(UnknownRun):
+    """A run of this name is there, and its records cannot be read."""
 
 
 class Root:
@@ -45,3 +50,12 @@ class Root:
                         yield entry.name
         except FileNotFoundError:
             return
+
+
+def meta_of(folder: Path) -> dict[str, Any]:
+    """run.json; {} where it holds something else or cannot be read."""
+    try:
+        meta: Any = read_meta(folder)
+    except (OSError, ValueError):
+        return {}
+    return cast("dict[str, Any]", meta) if isinstance(meta, dict) else {}

@@ -10,7 +10,7 @@ from dash import Input, Output, State, dcc, html
 from collapse_lab.dashboards import parts
 from collapse_lab.dashboards.desk import Desk
 from collapse_lab.dashboards.page import App, Page, Tab
-from collapse_lab.dashboards.root import UnknownRun
+from collapse_lab.dashboards.root import UnknownRun, UnreadableRun
 from collapse_lab.dashboards.summary import Summary, tell
 from collapse_lab.dashboards.tabs import TABS
 from collapse_lab.dashboards.view import View, remembered, run_link
@@ -54,6 +54,10 @@ def _content(tab: Tab, desk: Desk, name: str, view: View) -> Any:
         return tab.layout(desk, name, view)
     except parts.Notice as notice:
         return parts.empty(notice.title, *notice.text)
+    except UnreadableRun as error:
+        return parts.empty(
+            "The records of this run cannot be read", inert(str(error), MOST_MESSAGE)
+        )
 
 
 def callbacks(app: App, desk: Desk) -> None:

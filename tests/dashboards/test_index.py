@@ -20,7 +20,7 @@ from collapse_lab.dashboards.judging import Judge, judge
 from collapse_lab.dashboards.library import Library
 from collapse_lab.dashboards.root import Root
 from collapse_lab.dashboards.summary import Summary, likely
-from collapse_lab.records import Record, Suspicion
+from collapse_lab.records import Alarm, Record, Suspicion
 from collapse_lab.store import ALARMS, RECORDS, RUN, RunWriter
 
 
@@ -254,37 +254,33 @@ def test_one_bad_run_stops_neither_the_table_nor_the_judging_of_the_others(tmp_p
         json.dumps(alarm_at(5).to_dict() | {"evidence": [5]}) + "\n"
     )
     write_run(tmp_path / "steps-no-number", planned_steps="abc")
-    write_run(tmp_path / "meta-no-object")
-    (tmp_path / "meta-no-object" / RUN).write_text("[1]")
+    write_run(tmp_path / "too-large")
     write_run(tmp_path / "pid-no-process", finish=False)
     (tmp_path / "pid-no-process" / RUN).write_text(
         json.dumps({"state": "running", "pid": 2**70, "host": os.uname().nodename})
     )
-    index = index_of(tmp_path, judge=judge)
+    index = index_of(tmp_path, judge=short_of_memory)
     with kept_up_to_date(index):
         write_run(tmp_path / "late")
         wait_for(lambda: health(index, "late") == "quiet")
         rows = {row.name: row for row in index.rows()}
     assert rows["alarms-no-file"].mechanism.startswith("cannot be read: [Errno 21] Is a directory")
-    assert rows["meta-no-object"].mechanism.startswith("cannot be judged: 'list' object")
-    assert rows["meta-no-object"].health == "unjudged"
-    assert rows["meta-no-object"].steps == 3
+    assert rows["too-large"].mechanism == "cannot be judged: three records are too many"
+    assert (rows["too-large"].health, rows["too-large"].steps) == ("unjudged", 3)
     assert rows.keys() >= {"alarms-no-alarm", "steps-no-number", "pid-no-process"}
 
 
 def test_a_run_that_could_not_be_judged_is_judged_again_when_it_has_changed(
     tmp_path: Path,
 ) -> None:
-    write_run(tmp_path / "one")
-    run = (tmp_path / "one" / RUN).read_text()
-    (tmp_path / "one" / RUN).write_text("[1]")
-    index = index_of(tmp_path, judge=judge)
-    assert by_name(index)["one"].health == "unjudged"
+    writer = write_run(tmp_path / "too-large")
+    index = index_of(tmp_path, judge=short_of_memory)
+    assert by_name(index)["too-large"].health == "unjudged"
     assert index.judge_next() and not index.judge_next()
-    (tmp_path / "one" / RUN).write_text(run)
-    assert by_name(index)["one"].mechanism == ""
+    assert by_name(index)["too-large"].mechanism.startswith("cannot be judged")
+    writer.update_meta(note="another")
+    assert by_name(index)["too-large"].mechanism == ""
     assert index.judge_next()
-    assert by_name(index)["one"].health == "quiet"
 
 
 def test_runs_are_judged_on_after_the_process_that_did_so_was_killed(tmp_path: Path) -> None:
@@ -297,6 +293,12 @@ def test_runs_are_judged_on_after_the_process_that_did_so_was_killed(tmp_path: P
     with pytest.raises(ChildProcessError, match="killed"):
         apart(tmp_path / "one")
     assert apart(tmp_path / "one") == []
+
+
+def short_of_memory(folder: Path) -> list[Alarm]:
+    if folder.name == "too-large":
+        raise MemoryError("three records are too many")
+    return judge(folder)
 
 
 def health(index: Index, name: str) -> str:
