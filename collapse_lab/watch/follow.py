@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from collapse_lab.watch import QUIET_SECONDS
 from collapse_lab.watch.plan import Plan
 from collapse_lab.watch.session import Session
 from collapse_lab.watch.status import Status
+from collapse_lab.watch.stored import Stored
 
 LOOK_EVERY = 1.0
 
@@ -64,25 +66,28 @@ def follow(
     `stored` are records that an earlier watch of the same log has kept: they are not repeated.
     `complain` says a text once, however often it is given it.
     """
-    known = {_content(record) for record in stored}
+    known = Stored(stored)
     log: Log | None = None
-    run: str = ""
+    run, given = "", known.run
     config: Mapping[str, Any] = {}
 
     def fresh(records: list[Record], log: Log) -> Iterator[Record]:
-        """Those that are not stored; how their run was set up is learned before the first."""
-        nonlocal run, config
+        """What is not stored of them; how their run was set up is learned before the first."""
+        nonlocal run, given, config
         asked = False
         for record in records:
             asked &= NEW_RUN not in record.notes
             run = record.notes.get(NEW_RUN, run)
-            if _content(record) in known:
+            new = known.rest(record, run)
+            if new is None:
                 continue
             if not asked and (stated := log.config(run)) != config:
                 config = stated
                 learn(config=config)
             asked = True
-            yield record
+            if run != given:  # what says so in the log may be stored
+                given, new = run, replace(new, notes={**new.notes, NEW_RUN: run})
+            yield new
 
     facts, size, heard = (None, None), -1, time.monotonic()
     while not stop.is_set():
@@ -137,8 +142,3 @@ def _shown(records: Iterator[Record], run: str, status: Status) -> Iterator[Reco
     for record in records:
         status.show(f"collapse-lab {run}: step {record.step}")
         yield record
-
-
-def _content(record: Record) -> tuple[int, str]:
-    """Equal for the same observation read again; NaN is equal to itself here."""
-    return record.step, repr(sorted(record.values.items()))

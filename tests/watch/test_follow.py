@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from collapse_lab.records import NEW_RUN, Record
+from collapse_lab.records import NEW_RUN, RESTART, Record
 from collapse_lab.store import RunReader
 from collapse_lab.watch.follow import follow
 
@@ -27,7 +28,7 @@ class Following:
     """The records of a log that is followed on a thread, as they come."""
 
     def __init__(self, path: Path, stored: list[Record] | None = None) -> None:
-        self.steps: list[int] = []
+        self.records: list[Record] = []
         self.said: dict[str, None] = {}
         self.facts: dict[str, object] = {}
         self._stop = threading.Event()
@@ -35,10 +36,12 @@ class Following:
         records = follow(
             path, stored or [], self._stop, self.facts.update, complain, look_every=0.02
         )
-        self._thread = threading.Thread(
-            target=lambda: self.steps.extend(record.step for record in records), daemon=True
-        )
+        self._thread = threading.Thread(target=lambda: self.records.extend(records), daemon=True)
         self._thread.start()
+
+    @property
+    def steps(self) -> list[int]:
+        return [record.step for record in self.records]
 
     def wait(self, count: int) -> list[int]:
         """The steps, once there are so many; fails after ten seconds."""
@@ -46,7 +49,7 @@ class Following:
         while len(self.steps) < count:
             assert time.monotonic() < end, self.steps
             time.sleep(0.01)
-        return list(self.steps)
+        return self.steps
 
     def end(self) -> list[int]:
         """All steps, as Ctrl-C would leave them."""
@@ -88,6 +91,65 @@ def test_what_was_stored_before_is_not_repeated(tmp_path: Path) -> None:
     following = Following(path, stored)
     assert following.wait(2) == [4, 5]
     assert following.end() == [4, 5]
+
+
+def test_an_evaluation_logged_after_its_step_was_stored_is_read_once_and_kept(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "train.jsonl"
+    rows = [{"step": 1, "reward": 0.1}, {"step": 2, "reward": 0.2}, {"step": 2, "eval/loss": 3.0}]
+    rows += [{"step": 3, "reward": 0.3}, {"step": 3, "eval/loss": 4.0}, {"step": 4, "reward": 0.4}]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    # the second step was quiet before its evaluation, the third was watched up to there
+    rewards = {"reward/mean": 0.1}, {"reward/mean": 0.2}, {"eval/loss": 3.0}, {"reward/mean": 0.3}
+    stored = [Record(step, values=v) for step, v in zip((1, 2, 2, 3), rewards, strict=True)]
+    following = Following(path, stored)
+    assert following.wait(1) == [3]
+    assert following.end() == [3, 4]
+    assert [record.values for record in following.records] == [
+        {"eval/loss": 4.0},
+        {"reward/mean": 0.4},
+    ]
+
+
+def test_a_run_that_repeats_its_steps_to_the_digit_is_read_on_where_it_was_left(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "train.log"
+    path.write_text(lines(1, 10))
+    first = Following(path)
+    first.wait(10)
+    with path.open("a") as log:
+        log.write(lines(8, 9))
+    first.wait(12)
+    first.end()
+    with path.open("a") as log:
+        log.write(lines(10, 11) + lines(9, 10))
+    second = Following(path, first.records)
+    assert second.wait(4) == [10, 11, 9, 10]
+    assert [record.step for record in second.records if RESTART in record.notes] == [9]
+    second.end()
+
+
+def test_the_runs_of_one_log_are_each_read_on_and_told_apart(tmp_path: Path) -> None:
+    def measure(run: str, step: int) -> None:
+        path = tmp_path / "mlruns" / "0" / run / "metrics" / "reward"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        (path.parents[1] / "meta.yaml").write_text(f"run_name: {run}\n")
+        with path.open("a") as file:
+            file.write(f"1700000000000 0.{step} {step}\n")
+
+    stored: list[Record] = []
+    for step in range(1, 4):
+        for run in ("a", "b"):
+            measure(run, step)
+        following = Following(tmp_path / "mlruns", stored)
+        following.wait(1)
+        following.end()
+        stored += following.records
+    assert [(record.step, record.notes) for record in stored] == [
+        (step, {NEW_RUN: f"{run}-{run}"}) for step in range(1, 4) for run in ("a", "b")
+    ]
 
 
 def test_every_run_of_a_log_begins_with_what_the_log_says_of_its_setup(tmp_path: Path) -> None:
