@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from collapse_lab.detectors.panel import Panel
 from collapse_lab.labels import REWARDS, Label, label_run
 from collapse_lab.readers.reader import read
 from collapse_lab.records import RESTART, SEVERITIES, Alarm, Evidence, Record, runs_of
+from collapse_lab.report.placing import line_of, record_of
 from collapse_lab.report.samples import Sample, samples_around
 from collapse_lab.store import ALARMS, SAMPLES, RunReader, read_meta
 from collapse_lab.watch import detect
@@ -20,6 +22,9 @@ AROUND = 50
 MOST_EARLIER = 500
 """Records shown before the alarm when the change began long before it."""
 
+Raised = Sequence[tuple[int, Alarm]]
+"""Alarms, each with the index of the record that raised it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -28,7 +33,8 @@ class Case:
     `name` is that of the run folder or the log, `part` that of the run within a log that holds
     `parts` of them. `meta` is run.json, with the configuration that a log states where it has none.
     `judged` says that the alarms were found now, by a replay, rather than while
-    the run went on. `not_monitored` is what could not be judged. `samples` are (when, rollouts).
+    the run went on. `at` is the index of the record that raised the one that the report is about.
+    `not_monitored` is what could not be judged. `samples` are (when, rollouts).
     """
 
     path: Path
@@ -38,6 +44,7 @@ class Case:
     records: Sequence[Record]
     alarms: Sequence[Alarm]
     judged: bool
+    at: int
     not_monitored: Sequence[str]
     format: str
     framework: str
@@ -52,15 +59,18 @@ class Case:
 
     @property
     def window(self) -> list[Record]:
-        """The records around the alarm, from before the change began; all of a run without one."""
+        """The records around the alarm, from before the change began, without those of other
+        attempts; all of a run without one."""
         if (alarm := self.alarm) is None:
             return list(self.records)
-        at = self._index(alarm)
+        line = line_of(self.records, self.at)
+        at = line.index(self.at)
         low = alarm.since_interval[0]
         begin = at
-        while begin > 0 and self.records[begin].step > low and at - begin < MOST_EARLIER:
+        while begin > 0 and self.records[line[begin]].step > low and at - begin < MOST_EARLIER:
             begin -= 1
-        return list(self.records[max(0, min(begin - 5, at - AROUND)) : at + AROUND + 1])
+        shown = line[max(0, min(begin - 5, at - AROUND)) : at + AROUND + 1]
+        return [self.records[index] for index in shown]
 
     @property
     def order(self) -> list[Evidence]:
@@ -89,11 +99,6 @@ class Case:
         """Steps at which the run was resumed."""
         return [record.step for record in self.records if RESTART in record.notes]
 
-    def _index(self, alarm: Alarm) -> int:
-        """Of the records, the alarm's: the first of its step, as later attempts repeat it."""
-        steps = [record.step for record in self.records]
-        return next((i for i, step in enumerate(steps) if step >= alarm.step), len(steps) - 1)
-
 
 def open_case(path: Path | str, alarms: Sequence[Alarm] | None = None) -> Case:
     """Reads a run folder or a log that `replay` reads, and judges it where nothing has yet.
@@ -116,9 +121,15 @@ def open_case(path: Path | str, alarms: Sequence[Alarm] | None = None) -> Case:
         for run, _ in parts
     }
     run, part = parts[-1]
+    at = len(part) - 1
     if not told and alarms is None:
-        run, part, told, unseen = _worst(parts, metas)
-    alarm = first_firm(told or alarms or ())
+        run, part, raised, unseen = _worst(parts, metas)
+        told = [alarm for _, alarm in raised]
+        alarm = first_firm(told)
+        at = next((index for index, one in raised if one is alarm), len(part) - 1)
+    elif alarm := first_firm(told or alarms or ()):
+        written = (path / ALARMS).stat().st_mtime if told else math.inf
+        at = record_of(alarm, part, written)
     return Case(
         path=path,
         name=path.resolve().name,
@@ -127,6 +138,7 @@ def open_case(path: Path | str, alarms: Sequence[Alarm] | None = None) -> Case:
         records=part,
         alarms=told or alarms or (),
         judged=judged,
+        at=at,
         not_monitored=alarm.not_monitored if alarm else unseen,
         format=str(log.format),
         framework=str(meta.get("framework") or log.framework),
@@ -155,19 +167,21 @@ def first_to_move(about: Alarm, earlier: Sequence[Alarm]) -> list[Evidence]:
 
 def _worst(
     parts: Sequence[tuple[str, Sequence[Record]]], metas: Mapping[str, Mapping[str, Any]]
-) -> tuple[str, Sequence[Record], list[Alarm], tuple[str, ...]]:
+) -> tuple[str, Sequence[Record], Raised, tuple[str, ...]]:
     """The run with the worst alarm, or else the last: its name, records, alarms and what could not
     be judged."""
     judged = [(run, part, *_judge(part, metas[run])) for run, part in reversed(parts)]
-    worst = [max((SEVERITIES.index(a.severity) for a in one[2]), default=-1) for one in judged]
+    worst = [max((SEVERITIES.index(a.severity) for _, a in one[2]), default=-1) for one in judged]
     return judged[worst.index(max(worst))]
 
 
-def _judge(
-    records: Sequence[Record], meta: Mapping[str, Any]
-) -> tuple[list[Alarm], tuple[str, ...]]:
+def _judge(records: Sequence[Record], meta: Mapping[str, Any]) -> tuple[Raised, tuple[str, ...]]:
     panel = Panel(meta.get("planned_steps"), config=meta.get("config"))
-    alarms = [alarm for _, raised in detect(records, lambda: panel) for alarm in raised]
+    raised = [
+        (index, alarm)
+        for index, (_, alarms) in enumerate(detect(records, lambda: panel))
+        for alarm in alarms
+    ]
     coverage = panel.coverage()
     unseen = [f"{family} (not logged)" for family in coverage.missing]
-    return alarms, (*unseen, *(f"{name} (constant)" for name in coverage.constant))
+    return raised, (*unseen, *(f"{name} (constant)" for name in coverage.constant))

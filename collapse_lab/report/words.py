@@ -54,7 +54,8 @@ def remarks(case: Case) -> list[str]:
     if case.restarts:
         said.append(f"The run was resumed at step {', '.join(map(str, case.restarts[:5]))}.")
     if case.parts > 1:
-        said.append(f"The log holds {case.parts} runs; this is the one with the worst alarm.")
+        which = "one with the worst alarm" if case.judged and case.alarms else "last one"
+        said.append(f"The log holds {case.parts} runs; this is the {which}.")
     if case.judged:
         said.append(
             "Judged by a replay of the whole log, which sees at each step only what came before."

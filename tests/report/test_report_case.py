@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from collapse_lab.detectors.panel import Panel
 from collapse_lab.records import Alarm, Record
 from collapse_lab.report import open_case
 from collapse_lab.report.case import AROUND
 from collapse_lab.report.samples import samples_around
+from collapse_lab.report.words import remarks
 from collapse_lab.store import RunWriter
 
 DATA = Path(__file__).parents[2] / "data"
@@ -141,3 +144,72 @@ def test_a_resumed_run_is_shown_with_all_its_attempts(tmp_path: Path, alarm: Bui
     case = open_case(tmp_path / "run")
     assert case.restarts == [100]
     assert len(case.records) == 181
+
+
+def rewards(step: int, fallen: int | None = None) -> dict[str, float]:
+    """A reward that is learned within thirty steps, and gone from `fallen` on."""
+    learned = min(0.8, 0.2 + 0.02 * step) + 0.01 * (step % 3)
+    return {"reward/mean": 0.01 if fallen is not None and step >= fallen else learned}
+
+
+def attempts(*parts: tuple[int, int, int | None]) -> list[Record]:
+    """Attempts (from, to, fallen) of one run, a record a second."""
+    records: list[Record] = []
+    for number, (first, last, fallen) in enumerate(parts):
+        for step in range(first, last):
+            again = {"event/restart": "again"} if number and step == first else {}
+            records.append(Record(step, 1e9 + len(records), rewards(step, fallen), notes=again))
+    return records
+
+
+def stored(folder: Path, records: list[Record], panel: Panel | None) -> None:
+    """A run as `watch` leaves it: its records, and the alarms that they raised if it judged."""
+    writer = RunWriter(folder)
+    for record in records:
+        writer.append(record)
+        for raised in panel.update(record) if panel else ():
+            writer.alarm(raised)
+    writer.finish()
+
+
+@pytest.mark.parametrize(
+    ("parts", "attempt"),
+    [
+        ([(0, 100, None), (0, 90, 60)], range(100, 190)),
+        ([(0, 80, 60), (50, 120, None)], range(80)),
+    ],
+)
+def test_the_alarm_is_shown_in_the_attempt_that_raised_it(
+    tmp_path: Path, parts: list[tuple[int, int, int | None]], attempt: range
+) -> None:
+    records = attempts(*parts)
+    stored(tmp_path / "told", records, Panel())
+    stored(tmp_path / "judged", records, None)
+    told, judged = (open_case(tmp_path / name) for name in ("told", "judged"))
+    assert (told.judged, judged.judged) == (False, True)
+    for case in (told, judged):
+        assert case.alarm is not None and case.alarm.severity == "alarm"
+        assert case.at in attempt and case.records[case.at].step == case.alarm.step
+        assert case.records[case.at] in case.window
+        assert all(case.records.index(record) in attempt for record in case.window)
+
+
+def test_a_resumed_attempt_is_shown_with_what_it_went_on_from(tmp_path: Path) -> None:
+    records = attempts((0, 60, None), (50, 100, 75), (50, 100, None))
+    stored(tmp_path / "run", records, Panel())
+    os.utime(tmp_path / "run" / "alarms.jsonl", (1e9 + 105, 1e9 + 105))  # before the third attempt
+    case = open_case(tmp_path / "run")
+    assert case.alarm is not None
+    assert case.at == 60 + case.alarm.step - 50
+    first = case.alarm.step - AROUND
+    line = [*range(first, 50), *range(60, 110)]
+    assert list(case.window) == [case.records[index] for index in line]
+
+
+def test_of_several_runs_that_are_all_quiet_the_last_is_told(tmp_path: Path) -> None:
+    log = tmp_path / "a.csv"
+    rows = [f"{run},{step},{0.5 + step % 3 / 100}" for run in ("a", "b") for step in range(30)]
+    log.write_text("\n".join(["run,step,reward", *rows, ""]))
+    case = open_case(log)
+    assert (case.part, case.parts, case.alarm) == ("b", 2, None)
+    assert "The log holds 2 runs; this is the last one." in remarks(case)
