@@ -89,11 +89,11 @@ def _format(path: Path) -> type[LineFormat] | type[FileFormat] | None:
 
 
 def _read(path: Path, name: str, folder: str) -> Iterator[CorpusRun | LeftOut]:
-    meta = read_meta(path) if path.is_dir() else {}
-    if meta.get("state") == "running":
-        yield LeftOut(name, "not finished")
-        return
     try:
+        meta = read_meta(path) if path.is_dir() else {}
+        if meta.get("state") == "running":
+            yield LeftOut(name, "not finished")
+            return
         records, log = read(path)
     except (OSError, ValueError, ImportError) as error:
         yield LeftOut(name, str(error).split(". ")[0].replace(str(path), "it"))

@@ -193,11 +193,17 @@ def find_runs(root: Path | str) -> list[Path]:
 
 
 def read_meta(folder: Path) -> dict[str, Any]:
-    """run.json of a folder; {} when there is none."""
+    """run.json of a folder; {} when there is none. ValueError for one that a crash of the machine
+    has left empty or torn: what it said is lost, the records are not."""
     try:
         return json.loads((folder / RUN).read_text())
     except FileNotFoundError:
         return {}
+    except ValueError as error:
+        raise ValueError(
+            f"{folder / RUN} holds no JSON ({error}). The records beside it are untouched: write "
+            "{} into it to go on without what it said"
+        ) from error
 
 
 def provenance() -> dict[str, Any]:

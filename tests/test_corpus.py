@@ -114,6 +114,15 @@ def test_what_is_no_finished_run_is_named_with_the_reason(tmp_path: Path) -> Non
     assert set(left_out) == {"live", "notes.txt"}
 
 
+def test_a_run_whose_file_is_torn_is_named_and_the_others_are_read(tmp_path: Path) -> None:
+    keep(tmp_path / "torn", {}, [0.5] * 30)
+    keep(tmp_path / "whole", {}, [0.5] * 30)
+    (tmp_path / "torn" / "run.json").write_text("")
+    runs, left_out = corpus(tmp_path)
+    assert list(runs) == ["whole"]
+    assert list(left_out) == ["torn"] and left_out["torn"].startswith("it/run.json holds no JSON")
+
+
 def test_two_runs_in_one_log_are_two(tmp_path: Path) -> None:
     lines = [
         {"step": step, "values": {"reward/mean": 0.4}}

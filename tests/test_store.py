@@ -62,6 +62,18 @@ def test_alarms_come_back_and_a_torn_one_is_left_out(tmp_path: Path) -> None:
     assert RunReader(tmp_path).alarms() == [alarm]
 
 
+@pytest.mark.parametrize("left", ["", '{"state": "fini', "\0\0\0"])
+def test_a_torn_run_file_is_an_error_that_says_how_to_go_on(tmp_path: Path, left: str) -> None:
+    RunWriter(tmp_path).append(Record(1))
+    (tmp_path / RUN).write_text(left)
+    with pytest.raises(ValueError, match=r"run\.json holds no JSON .* write \{\} into it to go on"):
+        RunWriter(tmp_path)
+    assert [record.step for record in RunReader(tmp_path).new()] == [1]
+    (tmp_path / RUN).write_text("{}")
+    RunWriter(tmp_path).append(Record(2))
+    assert [record.step for record in RunReader(tmp_path).new()] == [1, 2]
+
+
 def test_a_second_writer_is_refused_while_the_first_one_lives(tmp_path: Path) -> None:
     RunWriter(tmp_path)
     program = f"from collapse_lab import RunWriter; RunWriter({str(tmp_path)!r})"

@@ -25,11 +25,17 @@ def runs(root: Path, as_json: bool) -> None:
     The worst alarm is the first of those that were most severe.
     State is running, stalled (silent for a minute and for ten of its usual steps), finished,
     failed, stopped (by an alarm), or lost when the process that wrote the run has died:
-    `collapse-lab watch --resume` continues it.
+    `collapse-lab watch --resume` continues it. A run whose run.json cannot be read is named on
+    standard error.
     """
     from collapse_lab.store import find_runs
 
-    rows = [_row(folder) for folder in find_runs(root)]
+    rows: list[dict[str, Any]] = []
+    for folder in find_runs(root):
+        try:
+            rows.append(_row(folder))
+        except ValueError as error:
+            click.echo(f"collapse-lab: {error}", err=True)
     if as_json:
         for row in rows:
             click.echo(json.dumps(row))

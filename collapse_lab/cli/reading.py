@@ -71,7 +71,12 @@ def replay(
             code = UNREADABLE
             continue
         replayed = Replayed(path, log)
-        stated = _stated(path)
+        try:
+            stated = _stated(path)
+        except ValueError as error:
+            click.echo(f"collapse-lab: {error}", err=True)
+            code = UNREADABLE
+            continue
         planned = planned_steps or stated.get("planned_steps")
         for run, part in runs_of(records):
             config = stated.get("config") or log.config(run)

@@ -65,7 +65,8 @@ def init(
     the first alarm of that severity on (as `watch --on-alarm stop` says, unless given).
 
     The run is inert on every rank but 0, and where watch's folder cannot be written. Raises
-    ValueError for `resume` without an id and FileExistsError for an id that is taken.
+    ValueError for `resume` without an id or of a run whose run.json is torn, and FileExistsError
+    for an id that is taken.
     """
     if resume and id is None:
         raise ValueError("resume=True continues a run: say which one with id=...")

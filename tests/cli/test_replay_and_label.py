@@ -248,3 +248,13 @@ def test_a_fall_that_was_made_up_for_says_when_it_was_over(tmp_path: Path) -> No
     (tmp_path / "fallen.log").write_text("".join(lines[:50]))
     (alarm,) = objects(collapse_lab("replay", "--json", tmp_path / "fallen.log"))[0]["alarms"]
     assert alarm["over_at"] is None
+
+
+def test_a_run_whose_file_is_torn_is_reported_and_the_others_are_read(
+    tmp_path: Path, fine: Path
+) -> None:
+    RunWriter(tmp_path / "run").append(Record(1, values={"reward/mean": 0.5}))
+    (tmp_path / "run" / RUN).write_text("")
+    result = collapse_lab("replay", "--json", tmp_path / "run", fine)
+    assert result.exit_code == 2 and "run.json holds no JSON" in result.stderr
+    assert [one["path"] for one in objects(result)] == [str(fine)]

@@ -83,3 +83,13 @@ def test_a_run_of_which_only_the_parquet_was_kept_has_its_steps(tmp_path: Path) 
     writer.finish()
     (tmp_path / "kept" / RECORDS).unlink()
     assert rows(tmp_path)["kept"]["steps"] == 5
+
+
+def test_a_run_whose_file_is_torn_hides_no_other(tmp_path: Path) -> None:
+    for name in ("torn", "whole"):
+        RunWriter(tmp_path / name).finish()
+    (tmp_path / "torn" / "run.json").write_text("")
+    result = CliRunner().invoke(main, ["runs", "--json", str(tmp_path)])
+    assert result.exit_code == 0
+    assert [json.loads(line)["run"] for line in result.stdout.splitlines()] == ["whole"]
+    assert "torn/run.json holds no JSON" in result.stderr
