@@ -47,11 +47,11 @@ class Record:
 
     def to_json(self) -> str:
         """One line, no newline inside; empty fields are left out."""
-        line: dict[str, Any] = {"step": self.step, "time": _encode(self.time)}
-        line["values"] = {name: _encode(value) for name, value in self.values.items()}
+        line: dict[str, Any] = {"step": self.step, "time": encode(self.time)}
+        line["values"] = {name: encode(value) for name, value in self.values.items()}
         if self.histograms:
             line["histograms"] = {
-                name: [_encode(count) for count in counts]
+                name: [encode(count) for count in counts]
                 for name, counts in self.histograms.items()
             }
         if self.notes:
@@ -141,7 +141,7 @@ class Alarm:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready: non-finite numbers as strings, tuples as lists."""
-        plain = _encode(asdict(self))
+        plain = encode(asdict(self))
         return plain | {"signals": list(self.signals), "families": list(self.families)}
 
     @classmethod
@@ -188,12 +188,12 @@ def _numbers(part: Mapping[str, Any]) -> dict[str, Any]:
     return {name: float(value) if name in _NUMBERS else value for name, value in part.items()}
 
 
-def _encode(value: Any) -> Any:
+def encode(value: Any) -> Any:
     """JSON-ready copy: non-finite floats become "nan", "inf" or "-inf", tuples become lists."""
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
     if isinstance(value, dict):
-        return {name: _encode(part) for name, part in cast(dict[str, Any], value).items()}
+        return {name: encode(part) for name, part in cast(dict[str, Any], value).items()}
     if isinstance(value, (list, tuple)):
-        return [_encode(part) for part in cast(Sequence[Any], value)]
+        return [encode(part) for part in cast(Sequence[Any], value)]
     return value

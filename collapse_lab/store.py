@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from collapse_lab.frames import from_frame, to_frame
-from collapse_lab.records import Alarm, Record
+from collapse_lab.records import Alarm, Record, encode
 from collapse_lab.tail import Tail
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class RunWriter:
         """Keeps a few rollouts of one step as text, for the person who looks at an alarm."""
         if SAMPLES not in self._files:
             self._files[SAMPLES] = _Lines(self.folder / SAMPLES)
-        self._files[SAMPLES].append(json.dumps({"step": step, "samples": texts}))
+        self._files[SAMPLES].append(_json({"step": step, "samples": texts}))
 
     def update_meta(self, **fields: Any) -> None:
         """Changes fields of run.json, replaced in one step so that a reader sees old or new."""
@@ -93,7 +93,7 @@ class RunWriter:
 
     def _write_meta(self) -> None:
         partial = self.folder / f".{RUN}.{os.getpid()}"
-        partial.write_text(json.dumps(self._meta, indent=1, default=str))
+        partial.write_text(_json(self._meta, indent=1))
         partial.replace(self.folder / RUN)
 
 
@@ -105,7 +105,7 @@ class Inbox:
 
     def __init__(self, folder: Path | str, meta: Mapping[str, Any] | None = None) -> None:
         self._lines = _Lines(Path(folder) / INBOX)
-        self._lines.append(json.dumps({"meta": dict(meta or {})}, default=str))
+        self._lines.append(_json({"meta": dict(meta or {})}))
 
     def append(self, record: Record) -> None:
         """Hands over one record; it survives the death of this process."""
@@ -217,6 +217,11 @@ def provenance() -> dict[str, Any]:
     except (OSError, subprocess.TimeoutExpired):
         commit = None
     return {"cwd": os.getcwd(), "git_commit": commit, "python": platform.python_version()}
+
+
+def _json(value: Any, indent: int | None = None) -> str:
+    """JSON that any reader takes, whatever stands in a configuration."""
+    return json.dumps(encode(value), indent=indent, allow_nan=False, default=str)
 
 
 class _Lines:

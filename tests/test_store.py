@@ -20,9 +20,12 @@ from collapse_lab.readers.reader import Log
 from collapse_lab.records import CHECKPOINT, INTERVENTION, NEW_RUN, RESTART, Alarm, Record
 from collapse_lab.store import (
     ALARMS,
+    INBOX,
     RECORDS,
     RUN,
+    SAMPLES,
     SEALED,
+    Inbox,
     RunReader,
     RunWriter,
     find_runs,
@@ -60,6 +63,23 @@ def test_alarms_come_back_and_a_torn_one_is_left_out(tmp_path: Path) -> None:
     with (tmp_path / ALARMS).open("a") as file:
         file.write('{"step": 6, "sev')
     assert RunReader(tmp_path).alarms() == [alarm]
+
+
+def test_what_is_said_of_a_run_is_json_also_where_it_is_not_finite(tmp_path: Path) -> None:
+    config = {"max_grad_norm": math.inf, "betas": (0.9, math.nan), "path": Path("x")}
+    RunWriter(tmp_path, {"config": config}).sample(1, [{"reward": -math.inf}])
+    Inbox(tmp_path, {"config": config})
+
+    def refuse(token: str) -> float:
+        raise AssertionError(f"{token} is not JSON")
+
+    written = [
+        json.loads((tmp_path / name).read_text(), parse_constant=refuse)
+        for name in (RUN, INBOX, SAMPLES)
+    ]
+    kept = {"max_grad_norm": "inf", "betas": [0.9, "nan"], "path": "x"}
+    assert written[0]["config"] == written[1]["meta"]["config"] == kept
+    assert written[2] == {"step": 1, "samples": [{"reward": "-inf"}]}
 
 
 @pytest.mark.parametrize("left", ["", '{"state": "fini', "\0\0\0"])
