@@ -59,11 +59,10 @@ class Bench:
 
 def replay(folder: Path, limits: Limits | None) -> list[Alarm]:
     """The alarms that the panel raises with these limits on the first MOST_RECORDS."""
-    from collapse_lab.detectors.panel import Panel
     from collapse_lab.watch import detect
+    from collapse_lab.watch.afterwards import panel_for
 
-    meta = meta_of(folder)
-    panel = partial(Panel, meta.get("planned_steps"), limits=limits, config=meta.get("config"))
+    panel = partial(panel_for, meta_of(folder), limits)
     records = itertools.islice(records_of(folder), MOST_RECORDS)
     judged = detect(records, panel)
     return [alarm for _, alarms in judged for alarm in alarms]

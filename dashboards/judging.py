@@ -7,6 +7,7 @@ import multiprocessing
 import os
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from pathlib import Path
 
 from collapse_lab.dashboards.root import meta_of
@@ -38,13 +39,10 @@ class Judge:
 
 def judge(folder: Path) -> list[Alarm]:
     """The alarms that `collapse-lab replay` would raise on a run folder."""
-    from collapse_lab.detectors.panel import Panel
     from collapse_lab.watch import detect
+    from collapse_lab.watch.afterwards import panel_for
 
-    meta = meta_of(folder)
-    judged = detect(
-        records_of(folder), lambda: Panel(meta.get("planned_steps"), config=meta.get("config"))
-    )
+    judged = detect(records_of(folder), partial(panel_for, meta_of(folder)))
     return [alarm for _, alarms in judged for alarm in alarms]
 
 

@@ -61,8 +61,8 @@ def replay(
     Exit code: 0, 2 when a path could not be read or, with --fail-on, when it holds nothing that is
     judged, 3 as --fail-on says.
     """
-    from collapse_lab.detectors.panel import Panel
     from collapse_lab.watch import detect
+    from collapse_lab.watch.afterwards import facts_of, panel_for
 
     limits = load_limits(calibration)
     code = 0
@@ -77,11 +77,11 @@ def replay(
             click.echo(f"collapse-lab: {error}", err=True)
             code = UNREADABLE
             continue
-        planned = planned_steps or stated.get("planned_steps")
+        if planned_steps:
+            stated = {**stated, "planned_steps": planned_steps}
         for run, part in runs_of(records):
-            config = stated.get("config") or log.config(run)
-            panel = partial(Panel, planned, limits=limits, config=config)
-            for record, alarms in detect(part, panel):
+            facts = facts_of(stated, log, run)
+            for record, alarms in detect(part, partial(panel_for, facts, limits)):
                 replayed.add(record, alarms)
         click.echo(json.dumps(replayed.to_dict()) if as_json else replayed.to_text())
         if fail_on and not replayed.signals():

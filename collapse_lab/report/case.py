@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from collapse_lab.detectors.panel import Panel
 from collapse_lab.labels import REWARDS, Label, label_run
 from collapse_lab.readers.reader import read
 from collapse_lab.records import RESTART, SEVERITIES, Alarm, Evidence, Record, runs_of
@@ -16,6 +15,7 @@ from collapse_lab.report.placing import line_of, record_of
 from collapse_lab.report.samples import Sample, samples_around
 from collapse_lab.store import ALARMS, SAMPLES, RunReader, read_meta
 from collapse_lab.watch import detect
+from collapse_lab.watch.afterwards import facts_of, panel_for
 
 AROUND = 50
 """Records shown before and after the alarm."""
@@ -114,12 +114,7 @@ def open_case(path: Path | str, alarms: Sequence[Alarm] | None = None) -> Case:
     judged = not told
     unseen: Sequence[str] = ()
     parts = runs_of(records)
-    metas = {
-        run: meta | {"config": config}
-        if (config := meta.get("config") or log.config(run))
-        else meta
-        for run, _ in parts
-    }
+    metas = {run: facts_of(meta, log, run) for run, _ in parts}
     run, part = parts[-1]
     at = len(part) - 1
     if not told and alarms is None:
@@ -176,7 +171,7 @@ def _worst(
 
 
 def _judge(records: Sequence[Record], meta: Mapping[str, Any]) -> tuple[Raised, tuple[str, ...]]:
-    panel = Panel(meta.get("planned_steps"), config=meta.get("config"))
+    panel = panel_for(meta)
     raised = [
         (index, alarm)
         for index, (_, alarms) in enumerate(detect(records, lambda: panel))

@@ -209,6 +209,16 @@ def test_a_run_folder_is_replayed_with_the_length_that_it_states(tmp_path: Path)
     assert first_alarm("--planned-steps", 100) == 70
 
 
+@pytest.mark.parametrize("stated", ["500", "abc", -5, 0, 2.5, [3]])
+def test_a_length_that_is_none_is_as_if_it_were_not_stated(tmp_path: Path, stated: object) -> None:
+    recorded = Path(__file__).parents[2] / "data" / "failures" / "entropy-bonus-late-3"
+    shutil.copytree(recorded, folder := tmp_path / "run")
+    (folder / RUN).write_text(json.dumps(read_meta(folder) | {"planned_steps": stated}))
+    (found,) = objects(collapse_lab("replay", "--json", folder))
+    assert next(a["step"] for a in found["alarms"] if a["detector"] == "e-detector") == 79
+    assert collapse_lab("report", folder, "--out", tmp_path / "a.md").exit_code == 0
+
+
 def test_several_runs_in_one_log_are_judged_and_labelled_apart(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     writer = RunWriter(folder)
