@@ -14,16 +14,23 @@ from collapse_lab.tail import Tail
 
 
 class InboxReader:
-    """`learn` is told what the process says of itself in its first line: config, planned steps.
+    """`learn` is told what the process says of itself in its first line: config, planned steps;
+    `complain` that the inbox cannot be read now.
 
     What an earlier watcher left unread is `leftover`; `active` turns true with the first line
     after that: the process has an in-process end.
     """
 
-    def __init__(self, folder: Path, stored: Iterable[Record], learn: Callable[..., None]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        stored: Iterable[Record],
+        learn: Callable[..., None],
+        complain: Callable[[str], None],
+    ) -> None:
         self.active = False
         self._tail = Tail(folder / INBOX)
-        self._learn = learn
+        self._learn, self._complain = learn, complain
         known = {_content(record) for record in stored}
         self.leftover = [record for record in self.new() if _content(record) not in known]
         self.active = False
@@ -31,9 +38,12 @@ class InboxReader:
     def new(self) -> list[Record]:
         """Records that have arrived since the last call."""
         records: list[Record] = []
-        while lines := self._tail.lines():
-            self.active = True
-            records += [record for line in lines if (record := self._read(line))]
+        try:
+            while lines := self._tail.lines():
+                self.active = True
+                records += [record for line in lines if (record := self._read(line))]
+        except OSError as error:  # the next call reads on
+            self._complain(f"cannot read what the process reports: {error}")
         return records
 
     def _read(self, line: str) -> Record | None:

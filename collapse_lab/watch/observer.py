@@ -121,7 +121,9 @@ class Observer:
         self._sources = dict(streams.sources)
         self._feed = feed
         self._asking = asking
-        self._inbox = InboxReader(session.plan.folder, session.past, session.learn)
+        self._inbox = InboxReader(
+            session.plan.folder, session.past, session.learn, session.complain
+        )
         self.leftover = self._inbox.leftover
         self._frames, self._lines, self._reader = Frames(), Lines(), LineReader()
         self._framework: str | None = None

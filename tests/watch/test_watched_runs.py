@@ -312,6 +312,16 @@ def test_a_failure_to_read_at_the_end_is_told_and_does_not_end_detection(
     assert [record.step for record in RunReader(folder).new()] == list(range(1, 31))
 
 
+def test_an_inbox_that_cannot_be_read_is_told_once_and_what_is_printed_is_recorded(
+    watch: Watch, folder: Path
+) -> None:
+    program = TRAINING + "os.mkdir(os.environ['COLLAPSE_LAB_RUN'] + '/inbox.jsonl')\n"
+    done = watch(program + "for step in range(1, 31): log(step, 'nan' if step == 20 else None)")
+    assert done.stderr.count(b"collapse-lab: cannot read what the process reports: ") == 1
+    assert b"CRITICAL at step 20" in done.stderr
+    assert [record.step for record in RunReader(folder).new()] == list(range(1, 31))
+
+
 def test_without_the_observer_the_command_goes_on_and_one_line_says_so(
     command: Command, tmp_path: Path, folder: Path
 ) -> None:
