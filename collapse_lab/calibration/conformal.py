@@ -199,10 +199,14 @@ def _too_few(n: int, alpha: float, detectors: int) -> str:
     )
     if not n:
         return text
-    return text + (
-        f". With these runs alpha {_up(detectors / (n + 1)):g} can be claimed"
-        + (f", or {_up(1 / (n + 1)):g} for one detector alone (--detector)" * (detectors > 1))
-    )
+    least, alone = _up(detectors / (n + 1)), _up(1 / (n + 1))
+    if least >= 1:
+        claim = f"{alone:g} can be claimed for one detector alone (--detector)"
+    elif detectors > 1:
+        claim = f"{least:g} can be claimed, or {alone:g} for one detector alone (--detector)"
+    else:
+        claim = f"{least:g} can be claimed"
+    return f"{text}. With these runs alpha {claim}"
 
 
 def _up(share: float) -> float:

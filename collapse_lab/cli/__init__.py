@@ -5,6 +5,9 @@ What a command needs is imported inside it, so that `collapse-lab --help` answer
 
 from __future__ import annotations
 
+import errno
+from typing import Any
+
 import click
 
 from collapse_lab import __version__
@@ -19,7 +22,21 @@ from collapse_lab.cli.training import train
 from collapse_lab.cli.watching import watch
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class Program(click.Group):
+    """Commands that cannot write what they say (a full disk) end with a sentence."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+                raise
+            raise click.ClickException(str(error)) from None
+
+
+@click.group(
+    cls=Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(__version__, prog_name="collapse-lab")
 def main() -> None:
     """Tells when an RL post-training run turns for the worse: live around a command, live beside

@@ -71,6 +71,8 @@ def calibrate(
     from collapse_lab.calibration import conformal
     from collapse_lab.corpus import LeftOut, read_corpus
 
+    if not out.absolute().parent.is_dir():
+        raise click.BadParameter(f"there is no folder {out.parent}", param_hint="--out")
     chosen = tuple(dict.fromkeys(detectors)) or conformal.CALIBRATED
     courses: list[Course] = []
     left_out: list[LeftOut] = []
@@ -88,7 +90,10 @@ def calibrate(
     except conformal.TooFewRuns as error:
         raise click.UsageError(str(error)) from None
     click.echo(_text(found, courses, chosen))
-    found.save(out)
+    try:
+        found.save(out)
+    except OSError as error:
+        raise click.BadParameter(str(error), param_hint="--out") from None
     click.echo(f"\nwrote {out}")
 
 

@@ -18,7 +18,13 @@ MISSING = "the app needs dash and plotly: pip install 'collapse-lab[dash]'"
     help="Where to listen. Anything but this machine itself asks for the token in the printed "
     "link.",
 )
-@click.option("--port", default=8050, show_default=True, help="Port; 0 takes a free one.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8050,
+    show_default=True,
+    help="Port; 0 takes a free one.",
+)
 @click.option("--no-browser", is_flag=True, help="Only print the link.")
 @click.option(
     "--reference",
