@@ -18,7 +18,7 @@ import polars as pl
 
 from collapse_lab.store import RUN, SEALED, find_runs, read_meta
 
-OF_THE_MACHINE = ("command", "cwd", "host", "pid")
+OF_THE_MACHINE = ("command", "cwd", "host", "pid", "process_start")
 OF_ITS_DAY = ("judged",)
 """Alarms are not kept, so that whoever looks at a run judges it by the detectors there are now."""
 DOUBLE = "time"

@@ -60,7 +60,8 @@ class RunWriter:
         (self.folder / STOP).unlink(missing_ok=True)  # it ended the last process
         self._meta: dict[str, Any] = old | dict(meta or {})
         self._meta.setdefault("started", time.time())
-        self._meta |= {"state": "running", "pid": os.getpid(), "host": os.uname().nodename}
+        self._meta |= {"state": "running", "host": os.uname().nodename}
+        self._meta |= {"pid": os.getpid(), "process_start": _start_of(os.getpid())}
         self._write_meta()
         self._files = {name: _Lines(self.folder / name) for name in (RECORDS, ALARMS)}
 
@@ -256,7 +257,8 @@ def _alarms(path: Path) -> Iterator[Alarm]:
 
 
 def writer_lives(meta: Mapping[str, Any]) -> bool:
-    """Whether the writer named in run.json runs here; on another host we cannot know and say no."""
+    """Whether the writer named in run.json runs here; on another host we cannot know and say no. A
+    process that was given its number later, say after a reboot, is not the writer."""
     pid = meta.get("pid")
     if not isinstance(pid, int) or meta.get("host") != os.uname().nodename:
         return False
@@ -266,7 +268,21 @@ def writer_lives(meta: Mapping[str, Any]) -> bool:
         return False
     except PermissionError:
         pass
-    return True
+    then, now = meta.get("process_start"), _start_of(pid)
+    return then is None or now is None or then == now
+
+
+def _start_of(pid: int) -> str | None:
+    """When a process began, as the boot and the clock ticks since then: two of one number differ in
+    it. None where the system does not say, as on macOS. Source: Linux, proc_pid_stat(5), field 22.
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    after_name = stat.rpartition(")")[2].split()  # the name may hold anything; field 3 follows it
+    return f"{boot} {after_name[22 - 3]}"
 
 
 def run_state(meta: Mapping[str, Any], changed: float, now: float) -> str:

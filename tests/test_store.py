@@ -30,6 +30,8 @@ from collapse_lab.store import (
     RunWriter,
     find_runs,
     read_meta,
+    run_state,
+    writer_lives,
 )
 
 DEAD = 2**22 + 1
@@ -100,6 +102,34 @@ def test_a_second_writer_is_refused_while_the_first_one_lives(tmp_path: Path) ->
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 1
     assert f"is being written by process {os.getpid()}; choose another run name" in done.stderr
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/stat").exists(), reason="this system does not tell when a process began"
+)
+def test_a_process_that_was_given_a_dead_writer_s_number_is_not_it(tmp_path: Path) -> None:
+    program = (
+        "import os, sys; from collapse_lab import RunWriter; RunWriter(sys.argv[1]); os._exit(9)"
+    )
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)])
+    other = subprocess.Popen(["sleep", "600"])
+    try:
+        meta = read_meta(tmp_path) | {"pid": other.pid}
+        (tmp_path / RUN).write_text(json.dumps(meta))
+        assert run_state(meta, time.time(), time.time()) == "lost"
+        RunWriter(tmp_path).append(Record(1))
+    finally:
+        other.kill()
+        other.wait()
+    assert read_meta(tmp_path)["pid"] == os.getpid()
+
+
+def test_a_writer_of_a_version_that_did_not_say_when_it_began_is_believed(tmp_path: Path) -> None:
+    RunWriter(tmp_path)
+    meta = read_meta(tmp_path)
+    assert writer_lives(meta)
+    del meta["process_start"]
+    assert writer_lives(meta)
 
 
 def test_a_writer_goes_on_where_a_dead_one_was_torn_off(tmp_path: Path) -> None:

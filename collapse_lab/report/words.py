@@ -178,6 +178,10 @@ def configuration(case: Case) -> list[tuple[str, str]]:
     return [(inert(name), inert(value, SETTING)) for name, value in pairs if name][:MOST_SETTINGS]
 
 
+NO_ENVIRONMENT = ("command", "config", "framework", "process_start")
+"""Fields of run.json that are shown in another place, or tell a person nothing."""
+
+
 def environment(case: Case) -> list[tuple[str, str]]:
     """Where the run and its records come from."""
     meta = case.meta
@@ -188,7 +192,7 @@ def environment(case: Case) -> list[tuple[str, str]]:
     for name, value in meta.items():
         if name in TIMES and isinstance(value, int | float):
             own.append((name, f"{datetime.fromtimestamp(value, UTC):%Y-%m-%d %H:%M:%S} UTC"))
-        elif name not in ("command", "config", "framework") and value is not None:
+        elif name not in NO_ENVIRONMENT and value is not None:
             own += settings(value, name)
     return [(inert(name), inert(value, SETTING)) for name, value in own][:MOST_SETTINGS]
 
