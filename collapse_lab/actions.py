@@ -10,7 +10,7 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
-from collapse_lab.records import SEVERITIES, Alarm, Severity
+from collapse_lab.records import Alarm, Severity, reaches
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,7 @@ class Policy:
 
     def meets(self, alarm: Alarm) -> bool:
         """Whether this alarm sets it off."""
-        return self.action is not None and (
-            SEVERITIES.index(alarm.severity) >= SEVERITIES.index(self.least)
-        )
+        return self.action is not None and reaches(alarm.severity, self.least)
 
 
 NOTHING = Policy()

@@ -16,6 +16,7 @@ from typing import Any, Literal, cast
 
 Severity = Literal["watch", "alarm", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("watch", "alarm", "critical")
+"""The least first."""
 
 EVENT = "event/"
 """Begins the name of a note that says what happened to the run at this record."""
@@ -169,6 +170,15 @@ class Alarm:
             )
         except (KeyError, TypeError) as error:
             raise ValueError(f"not an alarm: {error}") from error
+
+
+def reaches(severity: Severity, least: Severity | None) -> bool:
+    """Whether a severity is the least that is asked for, or worse; nothing reaches None.
+
+    >>> reaches("critical", "alarm"), reaches("watch", "alarm"), reaches("critical", None)
+    (True, False, False)
+    """
+    return least is not None and SEVERITIES.index(severity) >= SEVERITIES.index(least)
 
 
 def runs_of(records: Sequence[Record]) -> list[tuple[str, Sequence[Record]]]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from collapse_lab.cli.calibrating import CALIBRATION, load_limits
-from collapse_lab.records import NEW_RUN, SEVERITIES, Alarm, Record, Severity, runs_of
+from collapse_lab.records import NEW_RUN, SEVERITIES, Alarm, Record, Severity, reaches, runs_of
 
 if TYPE_CHECKING:
     from collapse_lab.alerts import Dispatcher
@@ -87,7 +87,7 @@ def replay(
         if fail_on and not replayed.signals():
             click.echo(f"collapse-lab: {path}: {replayed.not_judged()}", err=True)
             code = UNREADABLE
-        if code == 0 and fail_on and any(_reaches(alarm, fail_on) for _, alarm in replayed.alarms):
+        if code == 0 and any(reaches(alarm.severity, fail_on) for _, alarm in replayed.alarms):
             code = ALARMED
     sys.exit(code)
 
@@ -248,7 +248,3 @@ def _stated(path: Path) -> Mapping[str, Any]:
     from collapse_lab.store import read_meta
 
     return read_meta(path) if path.is_dir() else {}
-
-
-def _reaches(alarm: Alarm, least: Severity) -> bool:
-    return SEVERITIES.index(alarm.severity) >= SEVERITIES.index(least)

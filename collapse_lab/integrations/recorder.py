@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from collapse_lab.integrations.background import Background
 from collapse_lab.readers.base import Row
 from collapse_lab.readers.reader import Assembler
-from collapse_lab.records import RESTART, SEVERITIES, Alarm, Record, Severity
+from collapse_lab.records import RESTART, Alarm, Record, Severity, reaches
 from collapse_lab.store import Inbox, RunWriter
 
 if TYPE_CHECKING:
@@ -171,12 +171,3 @@ def _tell(alarm: Alarm, folder: Path) -> None:
 
     text = block(alarm, str(folder))
     logger.warning(f"collapse-lab {headline(alarm)}" if alarm.severity == "watch" else text)
-
-
-def reaches(severity: Severity, threshold: Severity | None) -> bool:
-    """Whether a severity is the threshold or worse; nothing reaches None.
-
-    >>> reaches("critical", "alarm"), reaches("watch", "alarm"), reaches("critical", None)
-    (True, False, False)
-    """
-    return threshold is not None and SEVERITIES.index(severity) >= SEVERITIES.index(threshold)

@@ -15,9 +15,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from collapse_lab.integrations.recorder import reaches
 from collapse_lab.integrations.run import Run, asked_to_stop_on, init
-from collapse_lab.records import CHECKPOINT, Severity
+from collapse_lab.records import CHECKPOINT, Severity, reaches
 
 if TYPE_CHECKING:
     from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
