@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from collapse_lab.records import EVENT, NEW_RUN, Record
@@ -47,6 +48,16 @@ def to_frame(records: list[Record]) -> pl.DataFrame:
     return pl.DataFrame(
         {name: [row.get(name) for row in ordered] for name in columns}, schema=columns
     )
+
+
+def read_frame(path: Path) -> pl.DataFrame:
+    """Such a table from its Parquet file. Raises OSError, and ValueError where it is none."""
+    import polars as pl
+
+    try:
+        return pl.read_parquet(path)
+    except pl.exceptions.PolarsError as error:
+        raise ValueError(f"{path} is no Parquet file ({error})") from error
 
 
 def from_frame(frame: pl.DataFrame) -> list[Record]:

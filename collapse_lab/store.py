@@ -8,16 +8,19 @@ that it works on network file systems.
 
 from __future__ import annotations
 
+import itertools
 import json
+import math
 import os
 import platform
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from statistics import median
+from typing import TYPE_CHECKING, Any, cast
 
-from collapse_lab.frames import from_frame, to_frame
+from collapse_lab.frames import from_frame, read_frame, to_frame
 from collapse_lab.records import Alarm, Record, encode
 from collapse_lab.tail import Tail
 
@@ -35,6 +38,8 @@ FRESH_SECONDS = 900.0
 """On another host we cannot see whether a writer lives; a record this fresh says it does."""
 STALLED_STEPS, STALLED_SECONDS = 10, 60.0
 """A run has stalled when it is silent for so many of its usual steps, and for a minute."""
+RECENT = 200
+"""Records by whose times its pace is known."""
 
 
 class RunWriter:
@@ -159,11 +164,9 @@ class RunReader:
         wins. NaN is a NaN that was logged, null is a value that was not. What happened to the run
         (notes that begin with EVENT) is JSON in a column events, where anything did.
         """
-        import polars as pl
-
         sealed = self.folder / SEALED
         if sealed.exists():
-            return pl.read_parquet(sealed)
+            return read_frame(sealed)
         return to_frame(RunReader(self.folder).new())
 
 
@@ -197,7 +200,7 @@ def read_meta(folder: Path) -> dict[str, Any]:
     """run.json of a folder; {} when there is none. ValueError for one that a crash of the machine
     has left empty or torn: what it said is lost, the records are not."""
     try:
-        return json.loads((folder / RUN).read_text())
+        meta: Any = json.loads((folder / RUN).read_text())
     except FileNotFoundError:
         return {}
     except ValueError as error:
@@ -205,6 +208,9 @@ def read_meta(folder: Path) -> dict[str, Any]:
             f"{folder / RUN} holds no JSON ({error}). The records beside it are untouched: write "
             "{} into it to go on without what it said"
         ) from error
+    if not isinstance(meta, dict):
+        raise ValueError(f"{folder / RUN} holds no JSON object")
+    return cast(dict[str, Any], meta)
 
 
 def provenance() -> dict[str, Any]:
@@ -293,6 +299,17 @@ def run_state(meta: Mapping[str, Any], changed: float, now: float) -> str:
         return state
     elsewhere = meta.get("host") != os.uname().nodename
     return state if elsewhere and now - changed < FRESH_SECONDS else "lost"
+
+
+def pace_of(times: Sequence[float]) -> float | None:
+    """Seconds a record of late, by the times of all records; None where fewer than two have one.
+
+    >>> pace_of([1.0, math.nan, 3.0, 6.0, 10.0])
+    3.0
+    """
+    known = [time for time in times[-RECENT:] if math.isfinite(time)]
+    gaps = [after - before for before, after in itertools.pairwise(known)]
+    return median(gaps) if gaps else None
 
 
 def has_stalled(silent: float, step_seconds: float | None) -> bool:

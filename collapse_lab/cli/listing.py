@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import math
 import time
-from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import click
 
-from collapse_lab.records import SEVERITIES, Record
+from collapse_lab.inert import inert
+from collapse_lab.records import SEVERITIES
+
+HEADER = ("RUN", "STATE", "STEPS", "WORST ALARM", "AGE")
+MOST_REASON = 300
 
 
 @click.command()
@@ -24,18 +24,16 @@ def runs(root: Path, as_json: bool) -> None:
 
     The worst alarm is the first of those that were most severe.
     State is running, stalled (silent for a minute and for ten of its usual steps), finished,
-    failed, stopped (by an alarm), or lost when the process that wrote the run has died:
-    `collapse-lab watch --resume` continues it. A run whose run.json cannot be read is named on
-    standard error.
+    failed, stopped (by an alarm), lost when the process that wrote the run has died
+    (`collapse-lab watch --resume` continues it), or unreadable, with the reason.
+
+    Exit code: 0, or 2 when there is no folder ROOT.
     """
     from collapse_lab.store import find_runs
 
-    rows: list[dict[str, Any]] = []
-    for folder in find_runs(root):
-        try:
-            rows.append(_row(folder))
-        except ValueError as error:
-            click.echo(f"collapse-lab: {error}", err=True)
+    if not root.is_dir():
+        raise click.UsageError(f"there is no folder {root}")
+    rows = [_row(folder) for folder in find_runs(root)]
     if as_json:
         for row in rows:
             click.echo(json.dumps(row))
@@ -43,19 +41,27 @@ def runs(root: Path, as_json: bool) -> None:
     if not rows:
         click.echo(f"no runs in {root}")
         return
-    lines = [("RUN", "STATE", "STEPS", "WORST ALARM", "AGE")]
-    lines += [
-        (row["run"], row["state"], str(row["steps"]), row["worst_alarm"] or "-", _age(row["age"]))
-        for row in rows
-    ]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    for line in lines:
-        cells = zip(line, widths, strict=True)
-        click.echo("  ".join(cell.ljust(width) for cell, width in cells).rstrip())
+    lines = [HEADER, *map(_cells, rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    reasons = ["", *(row["reason"] or "" for row in rows)]
+    for line, reason in zip(lines, reasons, strict=True):
+        cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
+        click.echo("  ".join([*cells, inert(reason, MOST_REASON)]).rstrip())
 
 
 def _row(folder: Path) -> dict[str, Any]:
-    from collapse_lab.store import RECORDS, RunReader, has_stalled, records_of, run_state
+    """What there is to say of a run; of one that cannot be read, why."""
+    about = {"run": folder.name, "path": str(folder), "reason": None}
+    try:
+        return about | _facts(folder)
+    except (OSError, ValueError) as error:
+        unknown = dict.fromkeys(("steps", "reached", "worst_alarm", "age", "command"))
+        return about | unknown | {"state": "unreadable", "reason": str(error)}
+
+
+def _facts(folder: Path) -> dict[str, Any]:
+    """`steps` were recorded; `reached` is how many had been made by the last record."""
+    from collapse_lab.store import RECORDS, RunReader, has_stalled, pace_of, records_of, run_state
 
     reader = RunReader(folder)
     meta, alarms, written = reader.meta, reader.alarms(), records_of(folder)
@@ -63,25 +69,24 @@ def _row(folder: Path) -> dict[str, Any]:
     changed = (records if records.exists() else folder).stat().st_mtime
     now = time.time()
     state = run_state(meta, changed, now)
-    if state == "running" and has_stalled(now - changed, _pace(written)):
+    pace = pace_of([record.time for record in written])
+    if state == "running" and has_stalled(now - changed, pace):
         state = "stalled"
     worst = max(alarms, key=lambda alarm: SEVERITIES.index(alarm.severity), default=None)
     return {
-        "run": folder.name,
-        "path": str(folder),
         "state": state,
         "steps": len({record.step for record in written}),
+        "reached": written[-1].step + (written[0].step == 0) if written else 0,
         "worst_alarm": f"{worst.severity} at {worst.step} ({worst.detector})" if worst else None,
         "age": now - changed,
         "command": meta.get("command"),
     }
 
 
-def _pace(records: Sequence[Record]) -> float | None:
-    """Seconds a step of late; None of a run of one."""
-    times = [record.time for record in records[-200:] if math.isfinite(record.time)]
-    gaps = [after - before for before, after in pairwise(times)]
-    return median(gaps) if gaps else None
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    reached = "-" if row["reached"] is None else str(row["reached"])
+    age = "-" if row["age"] is None else _age(row["age"])
+    return row["run"], row["state"], reached, row["worst_alarm"] or "-", age
 
 
 def _age(seconds: float) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from collapse_lab.frames import from_frame
+from collapse_lab.frames import from_frame, read_frame
 from collapse_lab.readers.base import Row
 from collapse_lab.records import NEW_RUN, Record
 from collapse_lab.tail import Tail
@@ -68,9 +68,7 @@ class RunFolder:
     def new(self) -> list[Row]:
         rows: list[Row] = []
         if self._sealed:
-            import polars as pl
-
-            rows = [self._lines.row(record) for record in from_frame(pl.read_parquet(self._sealed))]
+            rows = [self._lines.row(record) for record in from_frame(read_frame(self._sealed))]
             self._sealed = None
         while lines := self._tail.lines():
             rows += [row for line in lines for row in self._lines.feed(line)]
