@@ -27,7 +27,7 @@ from collapse_lab.detectors.prior import Prior, shipped
 from collapse_lab.detectors.reward_drop import RewardDrop
 from collapse_lab.detectors.rules import RULES, Stuck
 from collapse_lab.detectors.state import Coverage, Past, State
-from collapse_lab.records import RESTART, Alarm, Evidence, Record
+from collapse_lab.records import RESTART, SEVERITIES, Alarm, Evidence, Record
 
 DETECTORS: dict[str, type[Detector]] = {
     kind.name: kind for kind in (*RULES, CusumWatch, EDetector, RewardDrop)
@@ -105,8 +105,7 @@ class Panel:
         state.steps.append(record.step)
         state.records += 1
         self._past.keep(state)
-        order = {"critical": 0, "alarm": 1, "watch": 2}
-        return sorted(alarms, key=lambda alarm: order[alarm.severity])
+        return sorted(alarms, key=lambda alarm: -SEVERITIES.index(alarm.severity))
 
     def see(self, record: Record) -> Step:
         """What the detectors are given for this record. `update` does this by itself."""
