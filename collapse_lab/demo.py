@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
 from pathlib import Path
 
 from collapse_lab.alerts import block, headline
-from collapse_lab.detectors.panel import Panel, describe
+from collapse_lab.detectors.panel import describe
 from collapse_lab.figure import draw, save
 from collapse_lab.labels import label_run
 from collapse_lab.records import Alarm, Record
-from collapse_lab.store import RunReader
+from collapse_lab.store import RunReader, read_meta
 from collapse_lab.watch import detect
+from collapse_lab.watch.afterwards import panel_for
 
 RECORDED = Path(__file__).parent / "recorded"
 PLAYING_SECONDS = 8.0
@@ -37,7 +37,7 @@ def run(short: bool, out: Path, echo: Callable[[str], object] = print) -> None:
         f"A real training of {len(records)} steps, recorded; played faster than it ran.\n"
     )
     heard: list[Alarm] = []
-    for record, alarms in _judge(records if short else _paced(records)):
+    for record, alarms in _judge(folder, records if short else _paced(records)):
         if not short and record.step % TOLD_EVERY == 0:
             numbers = (f"{name} {record.values[name]:.3g}" for name in TOLD)
             echo("  ".join([f"step {record.step:3}", *numbers]))
@@ -55,8 +55,9 @@ def run(short: bool, out: Path, echo: Callable[[str], object] = print) -> None:
     echo("Your own run: collapse-lab watch -- python train.py, or collapse-lab replay your.log")
 
 
-def _judge(records: Iterable[Record]) -> Iterator[tuple[Record, list[Alarm]]]:
-    return detect(records, partial(Panel, planned_steps=None))
+def _judge(folder: Path, records: Iterable[Record]) -> Iterator[tuple[Record, list[Alarm]]]:
+    meta = read_meta(folder)
+    return detect(records, lambda: panel_for(meta))
 
 
 def _paced(records: list[Record]) -> Iterator[Record]:
@@ -86,7 +87,8 @@ def _summary(records: list[Record], heard: list[Alarm]) -> Iterator[str]:
             f"{alarm.severity} at step {alarm.step}, {abs(early)} step{plural} "
             f"{'before' if early > 0 else 'after'} that: {describe(alarm.evidence[0])}."
         )
-    healthy = RunReader(RECORDED / "healthy").new()
-    quiet = _firm(alarm for _, alarms in _judge(healthy) for alarm in alarms)
+    folder = RECORDED / "healthy"
+    healthy = RunReader(folder).new()
+    quiet = _firm(alarm for _, alarms in _judge(folder, healthy) for alarm in alarms)
     verdict = f"{len(quiet)} alarms" if quiet else "no alarm"
     yield f"The same training with the bonus capped: {len(healthy)} steps, {verdict}."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import time
 import xml.etree.ElementTree as ET
@@ -57,6 +58,19 @@ def test_the_short_demo_tells_the_alarm_and_draws_it_at_once(tmp_path: Path) -> 
     assert "the bonus capped: 180 steps, no alarm" in text
     assert "step  10" not in text
     assert ET.parse(tmp_path / "collapse.svg").getroot().tag == f"{SVG}svg"
+
+
+def test_the_demo_tells_of_the_alarms_that_the_replay_that_it_names_tells_of(
+    tmp_path: Path,
+) -> None:
+    run = CliRunner().invoke(main, ["demo", "--short", "--out", str(tmp_path / "x.svg")])
+    (folder,) = re.findall(r"look +collapse-lab replay (\S+)", run.stdout)
+    replayed = json.loads(CliRunner().invoke(main, ["replay", "--json", folder]).stdout)
+    told = re.findall(
+        r"^(?:collapse-lab )?(\w+) at step (\d+)[: ](?!steps)", run.stdout, re.M | re.I
+    )
+    expected = [(alarm["severity"], str(alarm["step"])) for alarm in replayed["alarms"]]
+    assert [(severity.lower(), step) for severity, step in told][: len(expected)] == expected
 
 
 def test_the_picture_is_a_page_with_the_words_of_the_alarm(tmp_path: Path) -> None:
