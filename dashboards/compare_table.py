@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -53,12 +54,13 @@ def outcome_table(desk: Desk, chosen: Chosen) -> Any:
 
 
 def _row(name: str, cells: Sequence[str]) -> Any:
-    usual = max(set(cells), key=list(cells).count)
+    usual, runs = Counter(cells).most_common(1)[0]
+    stands_out = {cell for cell in cells if cell != usual} if runs > 1 else set[str]()
     return html.Tr(
         [
             html.Th(inert(name, MOST_VALUE), scope="row"),
             *(
-                html.Td(inert(cell, MOST_VALUE), className="" if cell == usual else "other")
+                html.Td(inert(cell, MOST_VALUE), className="other" if cell in stands_out else "")
                 for cell in cells
             ),
         ]

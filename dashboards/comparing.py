@@ -82,7 +82,8 @@ def _zero(summary: Summary, align: Align) -> int | None:
 
 def configurations(desk: Desk, names: Iterable[str]) -> dict[str, dict[str, str]]:
     """The settings of every run by dotted name, secrets masked."""
-    return {name: dict(settings(desk.meta(name).get("config") or {})) for name in names}
+    configs = {name: desk.meta(name).get("config") for name in names}
+    return {name: dict(settings(config)) if config else {} for name, config in configs.items()}
 
 
 def differing(desk: Desk, chosen: Chosen) -> dict[str, list[str]]:

@@ -24,7 +24,7 @@ BUTTONS: dict[str, Format] = {"report-html": "html", "report-markdown": "markdow
 def layout(desk: Desk, name: str, view: View) -> Any:
     rows = desk.columns(name).rows
     if not rows:
-        raise parts.Notice("No step has been recorded yet", "There is nothing to report.")
+        raise parts.Notice("No step has been recorded", "There is nothing to report.")
     if rows > MOST_ROWS:
         command = f"collapse-lab report {shlex.quote(str(desk.folder(name)))}"
         raise parts.Notice(

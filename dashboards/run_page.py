@@ -11,7 +11,7 @@ from collapse_lab.dashboards import parts
 from collapse_lab.dashboards.desk import Desk
 from collapse_lab.dashboards.page import App, Page, Tab
 from collapse_lab.dashboards.root import UnknownRun, UnreadableRun
-from collapse_lab.dashboards.summary import Summary, tell
+from collapse_lab.dashboards.summary import Summary, counted, tell
 from collapse_lab.dashboards.tabs import TABS
 from collapse_lab.dashboards.view import View, remembered, run_link
 from collapse_lab.inert import inert
@@ -114,23 +114,23 @@ def _label(summary: Summary) -> str:
     if summary.onset is None or not summary.label:
         return summary.label.replace("_", " ")
     text = f"{summary.label.replace('_', ' ')}, began at step {summary.onset}"
-    return f"{text}, half gone at {summary.cross}"
+    return text if summary.label == "hard_fail" else f"{text}, half gone at {summary.cross}"
 
 
 def _verdict(desk: Desk, summary: Summary, alarms: list[Alarm]) -> Any:
     if not alarms:
         waits = desk.index.to_be_judged(summary.name)
-        return html.P(_silence(summary, waits), className="verdict quiet")
+        return html.P(_silence(summary, waits), className=f"verdict {summary.health}")
     told = tell(alarms)
     assert told is not None
-    others = len(alarms) - 1
-    since = "-".join(str(step) for step in dict.fromkeys(told.since_interval))
+    others = [alarm for alarm in alarms if alarm is not told]
+    low, high = told.since_interval
+    began = f"at step {low}" if low == high else f"between steps {low} and {high}"
     reason, *clauses = inert(told.message, MOST_MESSAGE).split("; ")
-    lead = (
-        f" {summary.lead} step{'s' * (summary.lead != 1)} before half of the gain was gone."
-        if summary.lead and (summary.lead > 0)
-        else ""
-    )
+    lead = ""
+    if summary.lead is not None and summary.lead > 0:
+        what = "the numbers failed" if summary.label == "hard_fail" else "half of the gain was gone"
+        lead = f" {summary.lead} step{'s' * (summary.lead != 1)} before {what}."
     return html.Div(
         [
             html.P(
@@ -142,11 +142,11 @@ def _verdict(desk: Desk, summary: Summary, alarms: list[Alarm]) -> Any:
             html.Ul([html.Li(clause) for clause in clauses]) if clauses else None,
             html.P(
                 [
-                    f"Began at step {since}. ",
+                    f"Began {began}. ",
                     f"Last healthy step: {told.last_healthy_step}. "
                     if told.last_healthy_step is not None
                     else None,
-                    f"{others} more alarm{'s' * (others != 1)}. " if others else None,
+                    f"Besides, {counted(others)}. " if others else None,
                     "Judged by this app, after the fact." if summary.judged_here else None,
                 ],
                 className="muted",

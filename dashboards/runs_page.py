@@ -29,7 +29,8 @@ THEME = (
     "borderColor:'var(--line)',rowHoverColor:'var(--hover)',selectedRowBackgroundColor:"
     "'var(--selected)',accentColor:'var(--accent)',fontFamily:'inherit',fontSize:13,"
     "headerFontSize:12,headerFontWeight:500,rowHeight:40,headerHeight:38,wrapperBorder:false,"
-    "columnBorder:false,wrapperBorderRadius:0,spacing:7,browserColorScheme:'inherit'})"
+    "columnBorder:false,wrapperBorderRadius:0,cellHorizontalPadding:10,spacing:7,"
+    "browserColorScheme:'inherit'})"
 )
 
 
@@ -38,19 +39,19 @@ def _column(field: str, header: str, width: int, **more: Any) -> dict[str, Any]:
 
 
 COLUMNS = [
-    _column("name", "Run", 196, pinned="left", cellRenderer="RunName"),
-    _column("health", "Health", 114, cellRenderer="RunHealth"),
-    _column("state", "State", 92, cellRenderer="RunState"),
+    _column("name", "Run", 184, pinned="left", cellRenderer="RunName"),
+    _column("health", "Health", 156, cellRenderer="RunHealth"),
+    _column("state", "State", 88, cellRenderer="RunState"),
     _column("mechanism", "First alarm, mechanism", 330, cellRenderer="FirstAlarm", flex=1,
-            minWidth=224),
-    _column("lead", "Lead", 68, type="rightAligned", cellRenderer="Lead",
+            minWidth=216),
+    _column("lead", "Lead", 60, type="rightAligned", cellRenderer="Lead",
             headerTooltip="Steps from the alarm to where half of the reward's gain was gone"),
-    _column("spark", "Reward", 150, sortable=False, cellRenderer="Sparkline"),
-    _column("reached", "Steps", 80, type="rightAligned", cellRenderer="Steps"),
-    _column("algorithm", "Algorithm", 96),
-    _column("task", "Task", 94),
-    _column("framework", "Framework", 104),
-    _column("changed", "Last step", 90, type="rightAligned", cellRenderer="Age"),
+    _column("spark", "Reward", 148, sortable=False, cellRenderer="Sparkline"),
+    _column("reached", "Steps", 72, type="rightAligned", cellRenderer="Steps"),
+    _column("algorithm", "Algorithm", 92, cellRenderer="Setting"),
+    _column("task", "Task", 94, cellRenderer="Setting"),
+    _column("framework", "Framework", 106, cellRenderer="Setting"),
+    _column("changed", "Last step", 82, type="rightAligned", cellRenderer="Age"),
 ]  # fmt: skip
 
 

@@ -41,7 +41,7 @@ def layout(desk: Desk, name: str, view: View) -> Any:
     columns, alarms = desk.columns(name), desk.alarms(name)
     if not columns.rows:
         raise parts.Notice(
-            "No step has been recorded yet",
+            f"No step has been recorded{' yet' * columns.live}",
             "The panels appear with the first one; this page looks again by itself."
             if columns.live
             else "The run ended before its first step.",

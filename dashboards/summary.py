@@ -152,6 +152,15 @@ def tell(alarms: Sequence[Alarm]) -> Alarm | None:
     return next((alarm for alarm in alarms if alarm.severity != "watch"), next(iter(alarms), None))
 
 
+def counted(alarms: Sequence[Alarm]) -> str:
+    """How many alarms and notices there are, in words."""
+    firm = sum(alarm.severity != "watch" for alarm in alarms)
+    notices = len(alarms) - firm
+    parts = [f"{firm} alarm{'s' * (firm != 1)}"] if firm or not notices else []
+    parts += [f"{notices} notice{'s' * (notices != 1)}"] if notices else []
+    return " and ".join(parts)
+
+
 def likely(alarm: Alarm) -> str:
     """The likeliest mechanism and the signal that moved most, the reward only where nothing else
     did; where no mechanism is named, the reason that the detector gives. A value that is not finite

@@ -31,7 +31,7 @@ FILE = "calibration.json"
 def layout(desk: Desk, name: str, view: View) -> Any:
     columns = desk.columns(name)
     if not columns.rows:
-        return parts.empty("No step has been recorded yet", "There is nothing to judge.")
+        return parts.empty("No step has been recorded", "There is nothing to judge.")
     return html.Div(
         [
             html.P(

@@ -9,6 +9,7 @@ from dash import html
 
 from collapse_lab.dashboards.bench import AT_ONCE_RECORDS, MOST_RECORDS
 from collapse_lab.dashboards.settings import SHIPPED, Settings, stretches
+from collapse_lab.dashboards.summary import counted
 from collapse_lab.dashboards.view import View
 from collapse_lab.inert import inert
 from collapse_lab.records import Alarm
@@ -28,9 +29,9 @@ def in_words(
 ) -> list[Any]:
     said: list[Any] = []
     if settings == SHIPPED:
-        said.append(f"As shipped: {_count(before)}.")
+        said.append(f"As shipped: {counted(before)}.")
     else:
-        said.append(f"As shipped {_count(before)}, with your settings {_count(after)}.")
+        said.append(f"As shipped {counted(before)}, with your settings {counted(after)}.")
         said.append(f" {_first(before, after)}")
     if rows > MOST_RECORDS:
         said.append(
@@ -44,13 +45,6 @@ def in_words(
         text = ", ".join(inert(part, 40) for part in wrong[:3])
         said.append(html.Strong(f" Not a stretch of steps: {text}. Write 100-150, or 300."))
     return said
-
-
-def _count(alarms: Sequence[Alarm]) -> str:
-    firm = sum(alarm.severity != "watch" for alarm in alarms)
-    watch = len(alarms) - firm
-    text = f"{firm} alarm{'s' * (firm != 1)}"
-    return text + f" and {watch} notice{'s' * (watch != 1)}" * bool(watch)
 
 
 def _first(before: Sequence[Alarm], after: Sequence[Alarm]) -> str:

@@ -14,7 +14,8 @@
     if (row.group) {
       return el("button", {
         className: "fold", "aria-expanded": !row.folded, onClick: () => fold(row),
-      }, (row.folded ? "\u25b8 " : "\u25be ") + row.shown, el("span", { className: "count" }, row.count));
+      }, el("span", { className: "cut", title: row.shown }, (row.folded ? "\u25b8 " : "\u25be ") + row.shown),
+        el("span", { className: "count" }, row.count));
     }
     return el("a", {
       href: link(row.name), className: "run-link", title: row.title || row.shown,
@@ -25,6 +26,8 @@
       },
     }, row.shown);
   };
+  const cut = (text, kind) => el("span", { className: "cut" + kind, title: text }, text);
+  cells.Setting = (props) => props.value ? cut(props.value, "") : null;
   cells.RunState = (props) => props.data && props.data.state
     ? el("span", { className: "state " + props.data.state }, props.data.state) : null;
   cells.RunHealth = (props) => {
@@ -36,9 +39,7 @@
   cells.FirstAlarm = (props) => {
     const row = props.data;
     if (!row || !row.mechanism) return null;
-    if (row.alarm_step === null || row.alarm_step === undefined) {
-      return el("span", { className: "muted" }, row.mechanism);
-    }
+    if (row.alarm_step === null || row.alarm_step === undefined) return cut(row.mechanism, " muted");
     return el("span", { className: "first-alarm", title: row.mechanism },
       el("span", { className: "at" }, row.alarm_step), el("span", { className: "why" }, row.mechanism));
   };

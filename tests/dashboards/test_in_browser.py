@@ -117,7 +117,7 @@ def test_a_run_without_steps_still_says_which_run_it_is(page: Any, tmp_path: Pat
     with served(tmp_path) as link:
         for tab in ("signals", "report"):
             page.goto(f"{link}run/nothing?tab={tab}")
-            expect(page.locator(".empty h2")).to_have_text("No step has been recorded yet")
+            expect(page.locator(".empty h2")).to_have_text("No step has been recorded")
             expect(page.locator(".run-title h1")).to_have_text("nothing")
             expect(page.locator(".view-tab")).to_have_count(len(TABS))
         page.goto("about:blank")
