@@ -18,7 +18,7 @@ from collapse_lab.labels import NUMERIC, REWARDS, Label, label_run
 from collapse_lab.mechanisms import mechanism
 from collapse_lab.records import SEVERITIES, Alarm, Record
 from collapse_lab.scoring import point_of, usual_horizon
-from collapse_lab.store import has_stalled, run_state
+from collapse_lab.store import RECENT, has_stalled, pace_of, run_state
 
 SPARK_POINTS, MOST_SETTING = 40, 60
 LABELLED_ROWS = 20_000
@@ -123,14 +123,12 @@ def summarise(
     health = "unjudged" if alarms is None else "quiet"
     if not rows or JUDGEABLE.isdisjoint(columns.names):
         health = "nothing"
-    times = columns.times
-    paces = np.diff(times[np.isfinite(times)][-200:])
     return replace(
         outlined,
         steps=rows,
         reached=int(columns.steps[-1]) + int(columns.steps[0] == 0) if rows else 0,
         last_step=int(columns.steps[-1]) if rows else None,
-        step_seconds=float(np.median(paces)) if len(paces) else None,
+        step_seconds=pace_of(columns.times[-RECENT:].tolist()),
         health=health if worst is None else SEVERITIES[worst],
         judged_here=judged_here,
         alarms=len(alarms or ()),
