@@ -288,10 +288,14 @@ def test_columns_are_resampled_together_so_that_differences_are_paired():
 
 
 def test_a_measure_of_no_runs_stays_nan_in_the_bootstrap():
-    means = bootstrap(np.array([[np.nan, 1.0]]), ["a"], repetitions=5)
+    means = bootstrap(np.array([[np.nan, 1.0]] * 2), ["a", "b"], repetitions=5)
     assert np.isnan(means[:, 0]).all() and (means[:, 1] == 1).all()
     assert all(math.isnan(bound) for bound in interval(means[:, 0]))
     assert np.isnan(bootstrap(np.empty((0, 1)), [], repetitions=3)).all()
+
+
+def test_one_group_says_nothing_of_how_groups_differ():
+    assert np.isnan(bootstrap(np.ones((3, 1)), ["a", "a", "a"], repetitions=5)).all()
 
 
 def test_the_jackknife_leaves_out_each_group_in_turn():

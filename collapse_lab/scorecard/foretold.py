@@ -77,8 +77,10 @@ def foretell(runs: Sequence[JudgedRun]) -> list[Foretold]:
     found: list[Foretold] = []
     for detector, horizon in stated:
         some = rows([Course(run.chances[detector][horizon], run.onset) for run in counted], horizon)
+        here = brier(some)
         again = [brier(some, times) for times in drawn]
-        observed = np.array([[part.observed for part in one.bins] for one in again])
+        came = [[part.observed for part in one.bins] for one in again]
+        observed = np.array(came, float).reshape(-1, len(here.bins))
         by_group = {
             group: brier(some, (groups == group).astype(np.int64))
             for group in sorted({run.group for run in counted})
@@ -87,7 +89,7 @@ def foretell(runs: Sequence[JudgedRun]) -> list[Foretold]:
             Foretold(
                 detector,
                 horizon,
-                brier(some),
+                here,
                 interval(np.array([one.skill for one in again])),
                 [interval(column) for column in observed.T],
                 by_group,

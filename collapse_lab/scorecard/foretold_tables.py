@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from collapse_lab.scorecard.detector_scores import Interval
 from collapse_lab.scorecard.foretold import Foretold
-from collapse_lab.scoring.markdown import percent, plain, table_of
+from collapse_lab.scoring.markdown import brackets, percent, plain, table_of
 from collapse_lab.scoring.probabilities import Bin, Brier
 
 CHANCES_ARE = (
@@ -59,7 +59,7 @@ def _scores(found: Sequence[Foretold]) -> str:
 
 
 def _skill(skill: float, ends: Interval) -> str:
-    return "-" if skill != skill else "{:+.2f} [{:+.2f}, {:+.2f}]".format(skill, *ends)
+    return "-" if skill != skill else f"{skill:+.2f} {brackets(ends, '+.2f')}"
 
 
 def _reliability(found: Sequence[Foretold]) -> str:
@@ -77,8 +77,7 @@ def _reliability(found: Sequence[Foretold]) -> str:
 def _came(part: Bin, ends: Interval) -> str:
     if not part.share > 0:
         return "-"
-    low, high = ends
-    between = f"[{100 * low:.0f}, {100 * high:.0f}]"
+    between = brackets((100 * ends[0], 100 * ends[1]), ".0f")
     return f"{percent(part.observed)} {between} ({percent(part.share, 1)})"
 
 

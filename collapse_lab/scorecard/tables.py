@@ -9,7 +9,7 @@ from collapse_lab.scorecard.judged import ALARM, CALIBRATED_ROW
 from collapse_lab.scorecard.left_out import LATER, HeldOut
 from collapse_lab.scorecard.ranks import Ranked
 from collapse_lab.scoring import COST_RATIOS, LEADS
-from collapse_lab.scoring.markdown import percent, plain, share, table_of
+from collapse_lab.scoring.markdown import brackets, percent, plain, share, table_of
 
 OPERATING = (
     "healthy alarmed",
@@ -183,7 +183,7 @@ def ranks(found: Iterable[Ranked]) -> str:
 
 
 def _area(area: float, ends: Interval) -> str:
-    return "-" if area != area else "{:.2f} [{:.2f}, {:.2f}]".format(area, *ends)
+    return "-" if area != area else f"{area:.2f} {brackets(ends)}"
 
 
 def held_out(found: HeldOut) -> str:

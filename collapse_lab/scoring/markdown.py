@@ -27,6 +27,11 @@ def share(part: Share) -> str:
     return f"{part.hits}/{part.of}, {percent(part.value)} [{100 * low:.0f}, {100 * high:.0f}]"
 
 
+def brackets(ends: tuple[float, float], form: str = ".2f") -> str:
+    """`[0.45, 0.61]`, an interval; a dash in it where there is none."""
+    return "[-]" if math.isnan(ends[0]) else f"[{ends[0]:{form}}, {ends[1]:{form}}]"
+
+
 def plain(value: float, digits: int = 1) -> str:
     """A number with at most so many digits after the point; a dash for NaN."""
     return "-" if math.isnan(value) else f"{value:z,.{digits}f}".removesuffix(".0")

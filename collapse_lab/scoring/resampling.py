@@ -48,10 +48,13 @@ def later(times: Sequence[float], parts: int = PARTS) -> Iterator[tuple[str, lis
 def resampled(
     groups: Sequence[str], repetitions: int = REPETITIONS, seed: int = 0
 ) -> Iterator[NDArray[np.int64]]:
-    """Indices of the runs of each repetition: groups drawn with replacement, then runs in each."""
+    """Indices of the runs of each repetition: groups drawn with replacement, then runs in each.
+
+    One group says nothing of how groups differ: below two there is no repetition.
+    """
     members = [np.array(held, np.int64) for _, _, held in leave_one_out(groups)]
     random = np.random.default_rng(seed)
-    for _ in range(repetitions if members else 0):
+    for _ in range(repetitions if len(members) > 1 else 0):
         groups_drawn: list[int] = random.integers(len(members), size=len(members)).tolist()
         drawn = [random.choice(members[group], len(members[group])) for group in groups_drawn]
         yield np.concatenate(drawn)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -203,3 +204,14 @@ def test_a_calibration_of_another_version_is_refused(calibration: Path, tmp_path
     result = collapse_lab("replay", "--calibration", tmp_path / "c.json", tmp_path)
     assert result.exit_code == 2
     assert "calibrate again" in result.stderr
+
+
+def test_one_group_has_no_interval_over_groups() -> None:
+    data = Path(__file__).parents[2] / "data" / "demo"
+    told = CliRunner().invoke(main, ["score", str(data)]).stdout
+    assert "2 runs of 1 groups" in told
+    assert re.search(r"\| cusum \| 10 \| 0\.\d\d \[-\] \| - \|", told)
+    assert "nan" not in told.lower()
+    found = json.loads(CliRunner().invoke(main, ["score", "--json", str(data)]).stdout)
+    scores = found["detectors"]["alarm or above"]
+    assert scores["bootstrap"]["healthy_alarmed"] == [None, None]
