@@ -14,7 +14,7 @@ from collapse_lab.alerts import block, headline
 from collapse_lab.detectors.panel import describe
 from collapse_lab.figure import draw, save
 from collapse_lab.labels import label_run
-from collapse_lab.records import Alarm, Record
+from collapse_lab.records import Alarm, Record, firm
 from collapse_lab.store import RunReader, read_meta
 from collapse_lab.watch import detect
 from collapse_lab.watch.afterwards import panel_for
@@ -42,15 +42,15 @@ def run(short: bool, out: Path, echo: Callable[[str], object] = print) -> None:
             numbers = (f"{name} {record.values[name]:.3g}" for name in TOLD)
             echo("  ".join([f"step {record.step:3}", *numbers]))
         for alarm in alarms:
-            firm = alarm.severity != "watch" and not _firm(heard)
-            echo(f"\n{block(alarm, str(folder))}\n" if firm else headline(alarm))
+            first = firm([alarm]) and not firm(heard)
+            echo(f"\n{block(alarm, str(folder))}\n" if first else headline(alarm))
             heard.append(alarm)
     summary = "\n".join(_summary(records, heard))
     echo(f"\n{summary}")
-    if firm := _firm(heard):
-        title, earlier = "An entropy bonus gets out of hand", heard[: heard.index(firm[0])]
-        text = f"{block(firm[0], str(folder))}\n\n{summary}"
-        save(out, draw(records, firm[0], title, earlier), title, text)
+    for alarm in firm(heard)[:1]:
+        title, earlier = "An entropy bonus gets out of hand", heard[: heard.index(alarm)]
+        text = f"{block(alarm, str(folder))}\n\n{summary}"
+        save(out, draw(records, alarm, title, earlier), title, text)
         echo(f"The picture: {out}")
     echo("Your own run: collapse-lab watch -- python train.py, or collapse-lab replay your.log")
 
@@ -66,11 +66,6 @@ def _paced(records: list[Record]) -> Iterator[Record]:
         yield record
 
 
-def _firm(alarms: Iterable[Alarm]) -> list[Alarm]:
-    """Those that promise something: not the watch tier."""
-    return [alarm for alarm in alarms if alarm.severity != "watch"]
-
-
 def _summary(records: list[Record], heard: list[Alarm]) -> Iterator[str]:
     """What came first, and whether the same training without the fault stayed quiet."""
     fall = label_run(records)
@@ -80,7 +75,7 @@ def _summary(records: list[Record], heard: list[Alarm]) -> Iterator[str]:
         f"gain at step {fall.cross}."
     )
     notices = [alarm for alarm in heard if alarm.severity == "watch" and alarm.step < fall.cross]
-    for alarm in (*notices[-1:], *_firm(heard)[:1]):
+    for alarm in (*notices[-1:], *firm(heard)[:1]):
         early = fall.cross - alarm.step
         plural = "" if abs(early) == 1 else "s"
         yield (
@@ -89,6 +84,6 @@ def _summary(records: list[Record], heard: list[Alarm]) -> Iterator[str]:
         )
     folder = RECORDED / "healthy"
     healthy = RunReader(folder).new()
-    quiet = _firm(alarm for _, alarms in _judge(folder, healthy) for alarm in alarms)
+    quiet = firm(alarm for _, alarms in _judge(folder, healthy) for alarm in alarms)
     verdict = f"{len(quiet)} alarms" if quiet else "no alarm"
     yield f"The same training with the bonus capped: {len(healthy)} steps, {verdict}."

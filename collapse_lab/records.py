@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, cast
 
@@ -170,6 +170,17 @@ class Alarm:
             )
         except (KeyError, TypeError) as error:
             raise ValueError(f"not an alarm: {error}") from error
+
+
+def firm(alarms: Iterable[Alarm]) -> list[Alarm]:
+    """Those that promise something: not the watch tier."""
+    return [alarm for alarm in alarms if alarm.severity != "watch"]
+
+
+def told_first(alarms: Sequence[Alarm]) -> Alarm | None:
+    """The alarm that a person should hear of first: the first that promises something, else the
+    first; None without any."""
+    return next(iter((*firm(alarms), *alarms)), None)
 
 
 def reaches(severity: Severity, least: Severity | None) -> bool:

@@ -15,7 +15,7 @@ from collapse_lab.alerts import block
 from collapse_lab.detectors.panel import describe
 from collapse_lab.figure import draw, save
 from collapse_lab.labels import Label, label_run
-from collapse_lab.records import Alarm, Record
+from collapse_lab.records import Alarm, Record, firm
 from collapse_lab.store import RunReader
 
 TOLERANT, STABLE = "sapo", "sampo"
@@ -38,14 +38,14 @@ def demonstrate(root: Path, out: Path, echo: Callable[[str], object], seed: int 
     label = label_run(records)
     verdict = f"{_outcome(TOLERANT, records)} {_verdict(label, alarms)}"
     echo(f"\n{verdict}")
-    if firm := [alarm for alarm in alarms if alarm.severity != "watch"]:
-        title, earlier = "A tolerant clip collapses", alarms[: alarms.index(firm[0])]
-        text = f"{block(firm[0], str(folder))}\n\n{verdict}"
-        save(out, draw(records, firm[0], title, earlier), title, text)
+    for alarm in firm(alarms)[:1]:
+        title, earlier = "A tolerant clip collapses", alarms[: alarms.index(alarm)]
+        text = f"{block(alarm, str(folder))}\n\n{verdict}"
+        save(out, draw(records, alarm, title, earlier), title, text)
         echo(f"The picture: {out}")
     echo(f"\nThe same seed, tasks and learning rate with {STABLE.upper()}:\n")
     stable = RunReader(_watched(STABLE, root, seed, echo))
-    told = [alarm for alarm in stable.alarms() if alarm.severity != "watch"]
+    told = firm(stable.alarms())
     quiet = "no alarm" if not told else f"{len(told)} alarms, the first at step {told[0].step}"
     echo(f"\n{_outcome(STABLE, stable.new())} {quiet.capitalize()}.")
     echo(f"Both runs lie in {root}. Your own: collapse-lab watch -- python train.py")
@@ -73,12 +73,11 @@ def _outcome(algorithm: str, records: list[Record]) -> str:
 
 def _verdict(label: Label, alarms: list[Alarm]) -> str:
     """How the alarm stood to the collapse, seen from the end."""
-    firm = next((alarm for alarm in alarms if alarm.severity != "watch"), None)
     if label.cross is None:
         return "It did not collapse this time: another machine rounds otherwise, try another seed."
     fell = f"It began to fall at step {label.onset} and had lost half of its gain at {label.cross}."
-    if firm is None:
+    if not (told := firm(alarms)):
         return f"{fell} No alarm was raised: a miss."
-    early = label.cross - firm.step
+    early = label.cross - told[0].step
     when = f"{abs(early)} steps {'before' if early >= 0 else 'after'} that"
-    return f"{fell} The alarm came at step {firm.step}, {when}: {describe(firm.evidence[0])}."
+    return f"{fell} The alarm came at step {told[0].step}, {when}: {describe(told[0].evidence[0])}."

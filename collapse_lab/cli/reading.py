@@ -15,7 +15,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from collapse_lab.cli.calibrating import CALIBRATION, load_limits
-from collapse_lab.records import NEW_RUN, SEVERITIES, Alarm, Record, Severity, reaches, runs_of
+from collapse_lab.records import (
+    NEW_RUN,
+    SEVERITIES,
+    Alarm,
+    Record,
+    Severity,
+    firm,
+    reaches,
+    runs_of,
+)
 
 if TYPE_CHECKING:
     from collapse_lab.alerts import Dispatcher
@@ -210,7 +219,7 @@ class Replayed:
             if count > MOST_ALIKE:
                 told = " ".join([*whose, f"and {count - MOST_ALIKE} more (--json has all)"])
                 lines.append(f"  {severity:<8}  {told}")
-        if first := next((alarm for _, alarm in self.alarms if alarm.severity != "watch"), None):
+        for first in firm(alarm for _, alarm in self.alarms)[:1]:
             lines += ["", *(f"  {line}" for line in block(first, str(self.path)).split("\n"))]
         if not self.alarms:
             lines.append(f"  {'no alarm' if self.signals() else self.not_judged()}")

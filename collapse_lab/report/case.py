@@ -10,7 +10,7 @@ from typing import Any
 
 from collapse_lab.labels import REWARDS, Label, label_run
 from collapse_lab.readers.reader import read
-from collapse_lab.records import RESTART, SEVERITIES, Alarm, Evidence, Record, runs_of
+from collapse_lab.records import RESTART, SEVERITIES, Alarm, Evidence, Record, runs_of, told_first
 from collapse_lab.report.placing import line_of, record_of
 from collapse_lab.report.samples import Sample, samples_around
 from collapse_lab.store import ALARMS, SAMPLES, RunReader, read_meta
@@ -55,7 +55,7 @@ class Case:
     @property
     def alarm(self) -> Alarm | None:
         """The one the report is about: the first that promises something, else the first."""
-        return first_firm(self.alarms)
+        return told_first(self.alarms)
 
     @property
     def window(self) -> list[Record]:
@@ -120,9 +120,9 @@ def open_case(path: Path | str, alarms: Sequence[Alarm] | None = None) -> Case:
     if not told and alarms is None:
         run, part, raised, unseen = _worst(parts, metas)
         told = [alarm for _, alarm in raised]
-        alarm = first_firm(told)
+        alarm = told_first(told)
         at = next((index for index, one in raised if one is alarm), len(part) - 1)
-    elif alarm := first_firm(told or alarms or ()):
+    elif alarm := told_first(told or alarms or ()):
         written = (path / ALARMS).stat().st_mtime if told else math.inf
         at = record_of(alarm, part, written)
     return Case(
@@ -141,11 +141,6 @@ def open_case(path: Path | str, alarms: Sequence[Alarm] | None = None) -> Case:
         samples=samples_around(path / SAMPLES, alarm) if path.is_dir() else [],
         label=label_run(part),
     )
-
-
-def first_firm(alarms: Sequence[Alarm]) -> Alarm | None:
-    """The first alarm above the watch tier, else the first; None without any."""
-    return next((alarm for alarm in alarms if alarm.severity != "watch"), next(iter(alarms), None))
 
 
 def first_to_move(about: Alarm, earlier: Sequence[Alarm]) -> list[Evidence]:
