@@ -3,16 +3,15 @@ short, else in a process of its own; what was found is kept."""
 
 from __future__ import annotations
 
-import atexit
 import itertools
-import multiprocessing
-import os
 import threading
 from collections import OrderedDict
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
 
+from collapse_lab.dashboards.aside import KILLED, Aside
 from collapse_lab.dashboards.root import meta_of
 from collapse_lab.dashboards.settings import SHIPPED, Settings
 from collapse_lab.detectors.limits import Limits
@@ -28,12 +27,12 @@ class Bench:
 
     def __init__(self) -> None:
         self._kept: OrderedDict[object, Future[list[Alarm]]] = OrderedDict()
-        self._pool: ProcessPoolExecutor | None = None
+        self._aside = Aside(niceness=10)
         self._lock = threading.Lock()
 
     def alarms(self, folder: Path, records: int, settings: Settings) -> list[Alarm] | None:
         """What is raised on the first MOST_RECORDS of a run of so many; None while it is being
-        found out: ask again."""
+        found out: ask again. Raises ChildProcessError once when the process that does is killed."""
         key = folder, min(records, MOST_RECORDS), settings
         limits = None if settings == SHIPPED else settings.calibration().to_limits()
         with self._lock:
@@ -43,15 +42,18 @@ class Bench:
                 while len(self._kept) > MOST_KEPT:
                     self._kept.popitem(last=False)
             self._kept.move_to_end(key)
-        return found.result() if found.done() else None
+        if not found.done():
+            return None
+        try:
+            return found.result()
+        except BrokenProcessPool:
+            with self._lock:
+                self._kept.pop(key, None)
+            raise ChildProcessError(KILLED) from None
 
     def _begin(self, folder: Path, records: int, limits: Limits | None) -> Future[list[Alarm]]:
         if records > AT_ONCE_RECORDS:
-            if self._pool is None:
-                spawn = multiprocessing.get_context("spawn")
-                self._pool = ProcessPoolExecutor(1, spawn, initializer=os.nice, initargs=(10,))
-                atexit.register(self._pool.shutdown, wait=False, cancel_futures=True)
-            return self._pool.submit(replay, folder, limits)
+            return self._aside.submit(replay, folder, limits)
         found: Future[list[Alarm]] = Future()
         found.set_result(replay(folder, limits))
         return found

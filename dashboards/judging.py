@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import atexit
-import multiprocessing
-import os
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
 
+from collapse_lab.dashboards.aside import KILLED, Aside
 from collapse_lab.dashboards.root import meta_of
 from collapse_lab.frames import from_frame
 from collapse_lab.records import Alarm, Record
@@ -17,24 +14,17 @@ from collapse_lab.store import SEALED, records_of
 
 
 class Judge:
-    """Calls `judge` in one patient process, started at the first call and after it was killed.
-
-    Raises ChildProcessError when it is killed, as for memory, and what `judge` raises.
-    """
+    """Calls `judge` aside. Raises ChildProcessError when that process is killed, and what `judge`
+    raises."""
 
     def __init__(self) -> None:
-        self._pool: ProcessPoolExecutor | None = None
+        self._aside = Aside(niceness=15)
 
     def __call__(self, folder: Path) -> list[Alarm]:
-        if self._pool is None:
-            spawn = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(1, spawn, initializer=os.nice, initargs=(15,))
-            atexit.register(self._pool.shutdown, wait=False, cancel_futures=True)
         try:
-            return self._pool.submit(judge, folder).result()
+            return self._aside.submit(judge, folder).result()
         except BrokenProcessPool:
-            self._pool = None
-            raise ChildProcessError("the process that judged it was killed") from None
+            raise ChildProcessError(KILLED) from None
 
 
 def judge(folder: Path) -> list[Alarm]:

@@ -131,6 +131,8 @@ def callbacks(app: App, desk: Desk) -> None:
             found = side_by_side(columns, settings, before, after, theme)
         except UnknownRun:
             raise PreventUpdate from None
+        except ChildProcessError as error:
+            return [], f"This could not be judged: {error}. Any setting tries it again.", True, None
         told = [*in_words(rows, settings, before, after, view), " ", _charts_link(name, view)]
         return found, told, True, state
 

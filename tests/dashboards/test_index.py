@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import shutil
 import threading
@@ -10,9 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
-from app_examples import ENTROPY, alarm_at, collapsing, write_run
+from app_examples import ENTROPY, Deadly, alarm_at, collapsing, write_run
 
 from collapse_lab.dashboards.index import Index
 from collapse_lab.dashboards.index_cache import CACHE, cache_file
@@ -286,12 +286,8 @@ def test_a_run_that_could_not_be_judged_is_judged_again_when_it_has_changed(
 def test_runs_are_judged_on_after_the_process_that_did_so_was_killed(tmp_path: Path) -> None:
     write_run(tmp_path / "one")
     apart = Judge()
-    assert apart(tmp_path / "one") == []
-    for process in multiprocessing.active_children():
-        process.kill()
-        process.join()
     with pytest.raises(ChildProcessError, match="killed"):
-        apart(tmp_path / "one")
+        apart(cast(Path, Deadly()))
     assert apart(tmp_path / "one") == []
 
 

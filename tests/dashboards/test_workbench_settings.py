@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
-from app_examples import alarm_at, collapsing, write_run
+from app_examples import Deadly, alarm_at, collapsing, write_run
 
 from collapse_lab.calibration.saved import load
 from collapse_lab.dashboards import bench
@@ -101,3 +103,20 @@ def test_a_long_run_is_judged_elsewhere_and_up_to_a_limit(
     assert [alarm.detector for alarm in answer] == ["reward-drop"]
     monkeypatch.setattr(bench, "MOST_RECORDS", 40)
     assert replay(tmp_path / "fallen", None) == []
+
+
+def test_a_long_run_is_judged_again_after_the_process_that_did_so_was_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_run(tmp_path / "fallen", collapsing())
+    monkeypatch.setattr(bench, "AT_ONCE_RECORDS", 10)
+    found = Bench()
+    deadly = cast(Path, Deadly())
+    assert found.alarms(deadly, 60, SHIPPED) is None
+    with pytest.raises(BrokenProcessPool):
+        found._kept[deadly, 60, SHIPPED].result(timeout=120)
+    with pytest.raises(ChildProcessError, match="killed"):
+        found.alarms(deadly, 60, SHIPPED)
+    assert found.alarms(tmp_path / "fallen", 60, SHIPPED) is None
+    alarms = found._kept[tmp_path / "fallen", 60, SHIPPED].result(timeout=120)
+    assert [alarm.detector for alarm in alarms] == ["reward-drop"]
