@@ -25,9 +25,10 @@ from collapse_lab.dashboards.curves import Curve, Window, curve
 from collapse_lab.dashboards.desk import Desk
 from collapse_lab.dashboards.overlays import Group, Line, overlay
 from collapse_lab.dashboards.root import UnknownRun
-from collapse_lab.dashboards.summary import Summary, tell
+from collapse_lab.dashboards.summary import Summary
 from collapse_lab.dashboards.view import View, number
 from collapse_lab.labels import REWARDS
+from collapse_lab.records import told_first
 from collapse_lab.report.redact import settings
 
 POINTS, LEAST_POINTS = 8000, 120
@@ -102,7 +103,7 @@ def shown_signals(desk: Desk, chosen: Chosen, view: View) -> list[str]:
     if named := [name for name in names_of(view, "signals") if name in there]:
         return named[:MOST_SIGNALS]
     reward = [name for name in REWARDS if name in there][:1]
-    told = [tell(desk.alarms(run)) for run in chosen.runs]
+    told = [told_first(desk.alarms(run)) for run in chosen.runs]
     moved = [name for alarm in told if alarm for name in alarm.signals]
     order = dict.fromkeys((*reward, *moved[:4], *TELLING))
     return [name for name in order if name in there][: MOST_SIGNALS - 3] or there[:MOST_SIGNALS]

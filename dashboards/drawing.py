@@ -23,9 +23,8 @@ from collapse_lab.dashboards.figures import (
     panel,
 )
 from collapse_lab.dashboards.strips import lane, with_strip
-from collapse_lab.dashboards.summary import tell
 from collapse_lab.dashboards.view import View, number
-from collapse_lab.records import EVENT, Alarm, Evidence
+from collapse_lab.records import EVENT, Alarm, Evidence, told_first
 
 POINTS = 900
 X = {"step": "Step", "tokens": "Tokens", "time": "Hours", "event": "From the alarm"}
@@ -64,7 +63,7 @@ def axes_offered(columns: Columns, alarms: Sequence[Alarm]) -> dict[str, str]:
 
 def window_of(view: View, alarms: Sequence[Alarm]) -> Window:
     """The window that a query string asks for."""
-    told = tell(alarms)
+    told = told_first(alarms)
     axis = view.get("x", "step")
     return Window(
         axis=axis if axis in AXES else "step",

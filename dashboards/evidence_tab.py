@@ -14,11 +14,10 @@ from collapse_lab.dashboards.desk import Desk
 from collapse_lab.dashboards.lanes import Scale, Timeline, chosen, key_of, timeline
 from collapse_lab.dashboards.page import App, Tab
 from collapse_lab.dashboards.root import UnknownRun
-from collapse_lab.dashboards.summary import tell
 from collapse_lab.dashboards.view import View, run_link
 from collapse_lab.inert import inert
 from collapse_lab.mechanisms import mechanism
-from collapse_lab.records import Alarm, Evidence, Suspicion
+from collapse_lab.records import Alarm, Evidence, Suspicion, told_first
 from collapse_lab.report.samples import samples_around
 from collapse_lab.report.words import band, number
 from collapse_lab.signals import SIGNALS
@@ -43,7 +42,7 @@ def layout(desk: Desk, name: str, view: View) -> Any:
 
 
 def _choice(alarms: Sequence[Alarm], view: View) -> Any:
-    told = tell(alarms)
+    told = told_first(alarms)
     if told is None or len(alarms) < 2:
         return None
     ordered = [told, *(alarm for alarm in alarms if alarm is not told)][:MOST_ALARMS]
@@ -56,7 +55,7 @@ def _choice(alarms: Sequence[Alarm], view: View) -> Any:
 def content(desk: Desk, name: str, view: View) -> list[Any]:
     """The tab for the alarm that the address names. Raises UnknownRun."""
     alarms = desk.alarms(name)
-    told = tell(alarms)
+    told = told_first(alarms)
     file = desk.folder(name) / SAMPLES
     if told is None:
         return [

@@ -11,11 +11,11 @@ from collapse_lab.dashboards import parts
 from collapse_lab.dashboards.desk import Desk
 from collapse_lab.dashboards.page import App, Page, Tab
 from collapse_lab.dashboards.root import UnknownRun, UnreadableRun
-from collapse_lab.dashboards.summary import Summary, counted, tell
+from collapse_lab.dashboards.summary import Summary, counted
 from collapse_lab.dashboards.tabs import TABS
 from collapse_lab.dashboards.view import View, remembered, run_link
 from collapse_lab.inert import inert
-from collapse_lab.records import Alarm
+from collapse_lab.records import Alarm, told_first
 
 MOST_MESSAGE = 1000
 
@@ -121,7 +121,7 @@ def _verdict(desk: Desk, summary: Summary, alarms: list[Alarm]) -> Any:
     if not alarms:
         waits = desk.index.to_be_judged(summary.name)
         return html.P(_silence(summary, waits), className=f"verdict {summary.health}")
-    told = tell(alarms)
+    told = told_first(alarms)
     assert told is not None
     others = [alarm for alarm in alarms if alarm is not told]
     low, high = told.since_interval

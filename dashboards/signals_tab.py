@@ -15,10 +15,9 @@ from collapse_lab.dashboards.desk import Desk
 from collapse_lab.dashboards.drawing import Cursor, axes_offered, growth, sheet
 from collapse_lab.dashboards.page import App, Tab
 from collapse_lab.dashboards.root import UnknownRun
-from collapse_lab.dashboards.summary import tell
 from collapse_lab.dashboards.view import View, control, remembered
 from collapse_lab.inert import inert
-from collapse_lab.records import Alarm
+from collapse_lab.records import Alarm, told_first
 from collapse_lab.signals import SIGNALS
 
 CONFIG: Any = {"displayModeBar": False, "responsive": True, "doubleClick": False, "showTips": False}
@@ -92,7 +91,7 @@ def _reading(rows: int, whole: bool) -> str:
 
 def grouped(names: Sequence[str], alarms: Sequence[Alarm]) -> dict[str, list[str]]:
     """Signals by section: those that an alarm named come first, then the families."""
-    told = tell(alarms)
+    told = told_first(alarms)
     moved: list[str] = []
     if told is not None:
         rewards = [name for name in ("reward/success_rate", "reward/mean") if name in names]

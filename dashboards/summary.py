@@ -16,7 +16,7 @@ from collapse_lab.detectors.scale import JUDGED
 from collapse_lab.inert import SHORT, inert
 from collapse_lab.labels import NUMERIC, REWARDS, Label, label_run
 from collapse_lab.mechanisms import mechanism
-from collapse_lab.records import SEVERITIES, Alarm, Record
+from collapse_lab.records import SEVERITIES, Alarm, Record, firm, told_first
 from collapse_lab.scoring import point_of, usual_horizon
 from collapse_lab.store import RECENT, has_stalled, pace_of, run_state
 
@@ -118,7 +118,7 @@ def summarise(
     rows = columns.rows
     values = columns.read([reward])[reward].values[:rows] if reward else np.zeros(0)
     label = None if outlined.going else _label(columns)
-    told = tell(alarms or ())
+    told = told_first(alarms or ())
     worst = max((SEVERITIES.index(alarm.severity) for alarm in alarms or ()), default=None)
     health = "unjudged" if alarms is None else "quiet"
     if not rows or JUDGEABLE.isdisjoint(columns.names):
@@ -145,16 +145,11 @@ def summarise(
     )
 
 
-def tell(alarms: Sequence[Alarm]) -> Alarm | None:
-    """The alarm that a person should hear of first."""
-    return next((alarm for alarm in alarms if alarm.severity != "watch"), next(iter(alarms), None))
-
-
 def counted(alarms: Sequence[Alarm]) -> str:
     """How many alarms and notices there are, in words."""
-    firm = sum(alarm.severity != "watch" for alarm in alarms)
-    notices = len(alarms) - firm
-    parts = [f"{firm} alarm{'s' * (firm != 1)}"] if firm or not notices else []
+    told = len(firm(alarms))
+    notices = len(alarms) - told
+    parts = [f"{told} alarm{'s' * (told != 1)}"] if told or not notices else []
     parts += [f"{notices} notice{'s' * (notices != 1)}"] if notices else []
     return " and ".join(parts)
 

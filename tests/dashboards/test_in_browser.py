@@ -14,8 +14,8 @@ pytest.importorskip("playwright.sync_api", reason="the browser tests need playwr
 from playwright.sync_api import expect
 
 from collapse_lab.dashboards.judging import judge
-from collapse_lab.dashboards.summary import tell
 from collapse_lab.dashboards.tabs import TABS
+from collapse_lab.records import told_first
 
 DATA = Path(__file__).parents[2] / "data"
 COLLAPSE = DATA / "demo" / "collapse"
@@ -197,7 +197,7 @@ def test_two_runs_chosen_in_the_table_are_compared_at_their_alarm(page: Any, app
     page.wait_for_selector(FILLED)
     page.get_by_role("button", name="First alarm").click()
     page.wait_for_url("**align=alarm**")
-    told = tell(judge(COLLAPSE))
+    told = told_first(judge(COLLAPSE))
     assert told is not None
     expect(page.locator(".compare-runs li").first).to_contain_text(f"alarm at {told.step},")
     expect(page.locator(".panel .xtick").first).to_have_text(re.compile("\u2212\\d+"))
