@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from collapse_lab.cli.reading import UNREADABLE
+
 if TYPE_CHECKING:
     from collapse_lab.report import Format
-
-UNREADABLE = 2
 
 
 @click.command()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
@@ -47,8 +46,7 @@ def train(
     try:
         from collapse_lab.trainers.launch import listing, train_command
     except ModuleNotFoundError as error:
-        click.echo(f"collapse-lab: {MISSING} ({error})", err=True)
-        sys.exit(2)
+        raise click.UsageError(f"{MISSING} ({error})") from None
     if listed:
         click.echo(listing())
         return
@@ -57,5 +55,4 @@ def train(
     try:
         train_command(algorithm, task, seed, settings, root, echo=click.echo)
     except (ValueError, FileExistsError) as error:
-        click.echo(f"collapse-lab: {error}", err=True)
-        sys.exit(2)
+        raise click.UsageError(str(error)) from None
