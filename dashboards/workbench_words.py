@@ -12,7 +12,7 @@ from collapse_lab.dashboards.settings import SHIPPED, Settings, stretches
 from collapse_lab.dashboards.summary import counted
 from collapse_lab.dashboards.view import View
 from collapse_lab.inert import inert
-from collapse_lab.records import Alarm
+from collapse_lab.records import Alarm, firm
 
 
 def waiting(rows: int) -> str:
@@ -49,8 +49,7 @@ def in_words(
 
 def _first(before: Sequence[Alarm], after: Sequence[Alarm]) -> str:
     """How much earlier or later the first firm alarm comes."""
-    first = [next((a.step for a in one if a.severity != "watch"), None) for one in (before, after)]
-    old, new = first
+    old, new = (next((alarm.step for alarm in firm(one)), None) for one in (before, after))
     if old is None or new is None:
         if old == new:
             return ""
