@@ -124,7 +124,7 @@ def matches(row: Summary, query: Query) -> bool:
         return False
     if not query.words:
         return True
-    text = "\n".join(TEXTS(row)).casefold()
+    text = "\n".join((*TEXTS(row), HEALTH[row.health])).casefold()
     return all(word in text for word in query.words)
 
 

@@ -57,6 +57,8 @@ def test_what_could_not_be_judged_is_not_shown_as_quiet_and_says_so() -> None:
         Summary("waiting", health="unjudged", task="put"),
     ]
     assert [row.name for row in answer(rows, Query(only="quiet")).rows] == ["quiet", "noticed"]
+    asked = Query.of({"q": "nothing to judge"})
+    assert [row.name for row in answer(rows, asked).rows] == ["empty"]
     found = answer(rows, Query(group="task", sort="name", descending=False)).block(0, 5, 0.0)
     assert found[0]["mechanism"] == "1 watch, 1 quiet, 1 nothing to judge, 1 not judged"
     assert {row["name"]: row["judged"] for row in found[1:]} == {
