@@ -103,9 +103,10 @@ class Case:
 def open_case(path: Path | str, alarms: Sequence[Alarm] | None = None) -> Case:
     """Reads a run folder or a log that `replay` reads, and judges it where nothing has yet.
 
-    `alarms` are those of somebody who has judged it already. Of a log that holds several runs, the
-    one with the worst alarm, or else the last. Raises OSError, ValueError and ImportError for what
-    cannot be read, ValueError without any record.
+    `alarms` are those of somebody who has judged it already; they do not say which run they are of,
+    so that a log that holds several is judged anew: the report is about the one with the worst
+    alarm, or else the last. Raises OSError, ValueError and ImportError for what cannot be read,
+    ValueError without any record.
     """
     path = Path(path)
     records, log = read(path)
@@ -117,7 +118,7 @@ def open_case(path: Path | str, alarms: Sequence[Alarm] | None = None) -> Case:
     metas = {run: facts_of(meta, log, run) for run, _ in parts}
     run, part = parts[-1]
     at = len(part) - 1
-    if not told and alarms is None:
+    if not told and (alarms is None or len(parts) > 1):
         run, part, raised, unseen = _worst(parts, metas)
         told = [alarm for _, alarm in raised]
         alarm = told_first(told)

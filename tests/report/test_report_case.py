@@ -128,6 +128,8 @@ def test_of_several_runs_in_a_log_the_one_with_the_worst_alarm_is_told(tmp_path:
             file.writelines([lines[0].replace(b'"values"', note), *lines[1:]])
     case = open_case(log)
     assert (case.part, case.parts, len(case.records)) == ("collapse", 2, 180)
+    again = open_case(log, case.alarms)  # as the app has them, of all runs
+    assert (again.part, again.at) == ("collapse", case.at)
 
 
 def test_a_run_without_a_record_says_so(tmp_path: Path) -> None:
