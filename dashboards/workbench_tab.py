@@ -78,7 +78,7 @@ def _mute(columns: Columns, view: View) -> Any:
             html.Label("Mute signals", className="label", htmlFor=_html_id(control("mute"))),
             dcc.Dropdown(
                 judged, muted, multi=True, id=control("mute"),
-                placeholder=f"all {len(judged)} are judged" if judged else "the reward alone is judged",
+                placeholder=f"all {len(judged)} are judged" if judged else "none to mute",
                 className="mute",
             ),
         ],
