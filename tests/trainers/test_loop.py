@@ -284,13 +284,20 @@ def test_a_run_says_what_it_was(cache: Path, tmp_path: Path):
         train_command("gspo", "household", 2, QUICK, tmp_path, cache=cache)
 
 
-def test_a_stop_file_ends_the_run_between_steps(cache: Path, tmp_path: Path):
+def test_a_stop_file_ends_the_run_between_steps_and_the_same_command_goes_on(
+    cache: Path, tmp_path: Path
+):
     folder = tmp_path / "stopped"
-    folder.mkdir()
-    (folder / STOP).touch()
-    train_command("grpo", "household", 0, QUICK, tmp_path, "stopped", cache, lambda text: None)
+
+    def stop(_: str) -> None:
+        (folder / STOP).touch()
+
+    train_command("grpo", "household", 0, QUICK, tmp_path, "stopped", cache, echo=stop)
     assert RunReader(folder).meta["state"] == "stopped"
     assert RunReader(folder).new() == []
+    train_command("grpo", "household", 0, QUICK, tmp_path, "stopped", cache, echo=lambda _: None)
+    assert RunReader(folder).meta["state"] == "finished"
+    assert [record.step for record in RunReader(folder).new()] == list(range(6))
 
 
 def test_inside_watch_the_records_go_to_its_inbox(
