@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collapse_lab.dashboards.columns import Column, Columns, Floats, Happened
+from collapse_lab.records import RESTART, Alarm
+from collapse_lab.report.placing import follows
 
 
 def counting(columns: Columns) -> Columns:
@@ -25,6 +27,17 @@ def left_over(columns: Columns) -> Columns | None:
     """The rows that `counting` leaves out; None where there are none."""
     counts = _counts(columns)
     return None if counts.all() else Rows(columns, ~counts)
+
+
+def gone_back_behind(columns: Columns, alarm: Alarm) -> int | None:
+    """The step from which the last attempt has repeated what an alarm is about; None for an alarm
+    of that attempt, or of what led up to it."""
+    attempts = columns.attempts
+    if not len(attempts) or not attempts.max():
+        return None
+    start = int(columns.steps[int(attempts.argmax())])
+    noted = any(told.name == RESTART and told.step == start for told in columns.events)
+    return start if noted and alarm.step >= start and not follows(alarm, start) else None
 
 
 def _counts(columns: Columns) -> NDArray[np.bool_]:

@@ -8,6 +8,7 @@ from typing import Any
 from dash import Input, Output, State, dcc, html
 
 from collapse_lab.dashboards import parts
+from collapse_lab.dashboards.attempts import gone_back_behind
 from collapse_lab.dashboards.desk import Desk
 from collapse_lab.dashboards.page import App, Page, Tab
 from collapse_lab.dashboards.root import UnknownRun, UnreadableRun
@@ -147,13 +148,25 @@ def _verdict(desk: Desk, summary: Summary, alarms: list[Alarm]) -> Any:
                     if told.last_healthy_step is not None
                     else None,
                     f"Besides, {counted(others)}. " if others else None,
-                    "Judged by this app, after the fact." if summary.judged_here else None,
+                    "Judged by this app, after the fact. " if summary.judged_here else None,
+                    _overtaken(desk, summary.name, told),
                 ],
                 className="muted",
             ),
         ],
         className=f"verdict {told.severity}",
     )
+
+
+def _overtaken(desk: Desk, name: str, alarm: Alarm) -> str | None:
+    """Whether the panels show another attempt than the one in which the alarm was raised."""
+    try:
+        start = gone_back_behind(desk.everything(name), alarm)
+    except UnknownRun:
+        return None
+    if start is None:
+        return None
+    return f"Raised before the run went back to step {start}: the panels show what came after."
 
 
 def _silence(summary: Summary, waits: bool) -> str:

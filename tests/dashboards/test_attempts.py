@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from app_examples import alarm_at
 
+from collapse_lab.dashboards import run_page
 from collapse_lab.dashboards.app import open_desk
 from collapse_lab.dashboards.comparing import panels
 from collapse_lab.dashboards.drawing import Cursor, growth, sheet
@@ -85,3 +87,24 @@ def test_runs_are_compared_by_their_last_attempts(root: Path) -> None:
     assert [(0, FALLING[0]), (30, FALLING[30])] == [
         points[end] for trace in figure["data"] if (points := drawn(trace))[1:] for end in (0, -1)
     ]
+
+
+@pytest.mark.parametrize(
+    ("step", "notes", "before"),
+    [
+        (20, (), True),  # of the first attempt: those of the next one say that it follows a restart
+        (20, ("steps 10 to 30 follow a restart: and so on",), False),
+        (8, (), False),  # before the step that the run went back to
+    ],
+)
+def test_the_page_says_when_its_panels_show_another_attempt_than_the_alarms(
+    tmp_path: Path, step: int, notes: tuple[str, ...], before: bool
+) -> None:
+    writer = RunWriter(tmp_path / "run", {"judged": True})
+    for at, again in [*((at, False) for at in range(30)), *((at, True) for at in range(10, 40))]:
+        told = {RESTART: "step went back"} if again and at == 10 else {}
+        writer.append(Record(at, float(at), {REWARD: 0.5}, notes=told))
+    writer.alarm(replace(alarm_at(step), notes=notes))
+    writer.finish()
+    page = str(run_page.layout(open_desk(tmp_path, judge=False), {"path": "run"}))
+    assert ("Raised before the run went back to step 10" in page) == before
