@@ -81,7 +81,8 @@ def train_command(
             sample=sample,
             should_stop=(where / STOP).exists,
         )
-        checkpoint.unlink(missing_ok=True)
+        if not (where / STOP).exists():
+            checkpoint.unlink(missing_ok=True)
     return where
 
 

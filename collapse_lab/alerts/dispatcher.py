@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from collapse_lab.alerts.recovery import Recovery
 from collapse_lab.alerts.sinks import Apprise, Hook, Notice, Refused, Sink, Webhook
-from collapse_lab.records import NEW_RUN, RESTART, SEVERITIES, Alarm, Record, Severity
+from collapse_lab.records import NEW_RUN, RESTART, SEVERITIES, Alarm, Record, Severity, reaches
 
 ATTEMPTS, FIRST_PAUSE = 4, 1.0
 """Tries a notice, and seconds before the second; each further pause is twice the one before."""
@@ -187,7 +187,7 @@ class _Worker:
         return not self._thread.is_alive()
 
     def _wants(self, notice: Notice) -> bool:
-        return SEVERITIES.index(notice.alarm.severity) >= SEVERITIES.index(self._target.least)
+        return reaches(notice.alarm.severity, self._target.least)
 
     def _work(self) -> None:
         while (notice := self._queue.get()) is not None:
@@ -211,4 +211,4 @@ class _Worker:
 
 
 def _worse(alarm: Alarm, than: Alarm) -> bool:
-    return SEVERITIES.index(alarm.severity) > SEVERITIES.index(than.severity)
+    return not reaches(than.severity, alarm.severity)

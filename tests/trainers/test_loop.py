@@ -300,6 +300,20 @@ def test_a_stop_file_ends_the_run_between_steps_and_the_same_command_goes_on(
     assert [record.step for record in RunReader(folder).new()] == list(range(6))
 
 
+def test_a_run_that_was_stopped_goes_on_from_its_checkpoint(cache: Path, tmp_path: Path):
+    folder = tmp_path / "stopped"
+    settings = (*QUICK, "eval_every=1", "checkpoint_every=2")
+
+    def stop(text: str) -> None:
+        if text.startswith("step    3"):
+            (folder / STOP).touch()
+
+    train_command("grpo", "household", 0, settings, tmp_path, "stopped", cache, echo=stop)
+    assert [record.step for record in RunReader(folder).new()] == [0, 1, 2, 3]
+    train_command("grpo", "household", 0, settings, tmp_path, "stopped", cache, echo=print)
+    assert [record.step for record in RunReader(folder).new()] == list(range(6))
+
+
 def test_inside_watch_the_records_go_to_its_inbox(
     cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
