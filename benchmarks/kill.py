@@ -22,8 +22,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from collapse_lab.liveness import writer_lives
 from collapse_lab.scoring.markdown import table_of
-from collapse_lab.store import RunReader, writer_lives
+from collapse_lab.store import RunReader
 
 TARGETS = ("writer", "relay", "observer", "both")
 STEPS, STEP_SECONDS = 150, 0.005

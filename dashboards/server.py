@@ -15,7 +15,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 from collapse_lab.dashboards import access
 from collapse_lab.dashboards.app import create_app, open_desk
-from collapse_lab.store import writer_lives
+from collapse_lab.liveness import writer_lives
 
 LOOK_SECONDS, IDLE_SECONDS = 5.0, 600.0
 """How often an app beside a watched run looks whether it is still needed, and for how long nobody

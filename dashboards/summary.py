@@ -15,10 +15,10 @@ from collapse_lab.detectors.rules import FATAL
 from collapse_lab.detectors.scale import JUDGED
 from collapse_lab.inert import SHORT, inert
 from collapse_lab.labels import NUMERIC, REWARDS, Label, label_run
+from collapse_lab.liveness import RECENT, has_stalled, pace_of, run_state
 from collapse_lab.mechanisms import mechanism
 from collapse_lab.records import SEVERITIES, Alarm, Record, firm, told_first
 from collapse_lab.scoring import point_of, usual_horizon
-from collapse_lab.store import RECENT, has_stalled, pace_of, run_state
 
 SPARK_POINTS, MOST_SETTING = 40, 60
 LABELLED_ROWS = 20_000

@@ -16,6 +16,7 @@ import polars as pl
 import pytest
 
 from collapse_lab.frames import from_frame, to_frame
+from collapse_lab.liveness import run_state, writer_lives
 from collapse_lab.readers.reader import Log
 from collapse_lab.records import CHECKPOINT, INTERVENTION, NEW_RUN, RESTART, Alarm, Record
 from collapse_lab.store import (
@@ -30,8 +31,6 @@ from collapse_lab.store import (
     RunWriter,
     find_runs,
     read_meta,
-    run_state,
-    writer_lives,
 )
 
 DEAD = 2**22 + 1

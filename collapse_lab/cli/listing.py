@@ -61,7 +61,8 @@ def _row(folder: Path) -> dict[str, Any]:
 
 def _facts(folder: Path) -> dict[str, Any]:
     """`steps` were recorded; `reached` is how many had been made by the last record."""
-    from collapse_lab.store import RECORDS, RunReader, has_stalled, pace_of, records_of, run_state
+    from collapse_lab.liveness import has_stalled, pace_of, run_state
+    from collapse_lab.store import RECORDS, RunReader, records_of
 
     reader = RunReader(folder)
     meta, alarms, written = reader.meta, reader.alarms(), records_of(folder)
