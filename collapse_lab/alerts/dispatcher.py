@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 
 from collapse_lab.alerts.recovery import Recovery
 from collapse_lab.alerts.sinks import Apprise, Hook, Notice, Refused, Sink, Webhook
@@ -48,10 +49,14 @@ def _with_severity(text: str, least: Severity) -> tuple[Severity, str]:
     >>> _with_severity("critical=./page.sh", "alarm"), _with_severity("json://host", "alarm")
     (('critical', './page.sh'), ('alarm', 'json://host'))
     """
-    for severity in SEVERITIES:
-        if text.startswith(f"{severity}="):
-            return severity, text.partition("=")[2]
-    return least, text
+    word, equals, specification = text.partition("=")
+    close = get_close_matches(word.lower(), SEVERITIES, n=1, cutoff=0.75) if equals else []
+    meant = next((severity for severity in SEVERITIES if severity in close), None)
+    if meant is None:
+        return least, text
+    if word != meant:  # to a shell it would be an assignment, and nobody would be told
+        raise ValueError(f"{text!r}: write {meant}={specification}")
+    return meant, specification
 
 
 @dataclass(slots=True)

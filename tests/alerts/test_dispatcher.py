@@ -233,3 +233,14 @@ def test_the_command_line_names_targets_with_and_without_a_threshold() -> None:
         ("hook './note.sh a=b'", "watch"),
         ("webhook host", "watch"),
     ]
+
+
+@pytest.mark.parametrize("hook", ["critcal=./page.sh", "Critical=./page.sh", "alarms=./page.sh"])
+def test_a_misspelt_severity_is_refused_with_the_right_one(hook: str) -> None:
+    with pytest.raises(ValueError, match=r"write (critical|alarm)=\./page\.sh"):
+        targets([], [hook], [], "alarm")
+
+
+def test_a_variable_before_a_command_is_no_severity() -> None:
+    (found,) = targets([], ["CHANNEL=ops ./page.sh"], [], "alarm")
+    assert found.least == "alarm"
