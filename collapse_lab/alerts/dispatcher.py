@@ -51,7 +51,7 @@ def _with_severity(text: str, least: Severity) -> tuple[Severity, str]:
     """
     word, equals, specification = text.partition("=")
     close = get_close_matches(word.lower(), SEVERITIES, n=1, cutoff=0.75) if equals else []
-    meant = next((severity for severity in SEVERITIES if [severity] == close), None)
+    meant: Severity | None = next((s for s in SEVERITIES if [s] == close), None)
     if meant is None:
         return least, text
     if word != meant:  # to a shell it would be an assignment, and nobody would be told
