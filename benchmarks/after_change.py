@@ -21,9 +21,7 @@ from typing import Any
 
 from benchmarks.run_folders import with_folders
 from benchmarks.trl_settings import Change
-from collapse_lab.corpus import CorpusRun
-from collapse_lab.detectors.panel import Panel
-from collapse_lab.scorecard.judged import JudgedRun, judge
+from collapse_lab.scorecard.judged import JudgedRun, raised_in, told
 from collapse_lab.scoring import LATE, Share, point_of
 from collapse_lab.scoring.markdown import plain, share, table_of
 from collapse_lab.store import read_meta
@@ -67,20 +65,12 @@ def changed_at(meta: Mapping[str, Any]) -> int:
 
 def read(roots: Sequence[Path]) -> Iterator[ChangedRun]:
     for run, folder in with_folders(roots):
-        at = changed_at(read_meta(folder))
-        yield ChangedRun(judge(run), at, *_dates(run, at))
-
-
-def _dates(run: CorpusRun, at: int) -> tuple[int | None, int | None]:
-    panel = Panel(run.planned_steps)
-    steps = [record.step for record in run.records]
-    for point, record in enumerate(run.records):
-        for alarm in panel.update(record):
-            if point >= at and alarm.severity != "watch":
-                dated = (alarm.since, alarm.last_healthy_step)
-                since, healthy = (None if s is None else point_of(steps, s) for s in dated)
-                return since, healthy
-    return None, None
+        at, raised = changed_at(read_meta(folder)), raised_in(run)
+        first = next((a for point, a in raised if point >= at and a.severity != "watch"), None)
+        dated = (first.since, first.last_healthy_step) if first else (None, None)
+        judged = told(run, raised)
+        since, healthy = (None if s is None else point_of(judged.steps, s) for s in dated)
+        yield ChangedRun(judged, at, since, healthy)
 
 
 def rows(runs: Sequence[ChangedRun]) -> Iterator[list[str]]:
@@ -92,35 +82,35 @@ def rows(runs: Sequence[ChangedRun]) -> Iterator[list[str]]:
     for tier in TIERS:
         before = sum(any(point < one.at for point in one.run.alarms(tier)) for one in runs)
         deceived = sum(one.first(tier) is not None for one in harmless)
-        told = [one.first(tier) for one in collapsed]
-        delays = [p - one.at for p, one in zip(told, collapsed, strict=True) if p is not None]
+        firsts = [one.first(tier) for one in collapsed]
+        delays = [p - one.at for p, one in zip(firsts, collapsed, strict=True) if p is not None]
         yield [
             tier,
             share(Share(before, len(runs))),
             share(Share(deceived, len(harmless))),
-            share(_by(told, [onset - 1 for onset in onsets])),
-            share(_by(told, [onset + LATE for onset in onsets])),
-            share(_by(told, [one.run.cross or 0 for one in collapsed])),
-            share(_by(told, ends)),
+            share(_by(firsts, [onset - 1 for onset in onsets])),
+            share(_by(firsts, [onset + LATE for onset in onsets])),
+            share(_by(firsts, [one.run.cross or 0 for one in collapsed])),
+            share(_by(firsts, ends)),
             plain(median(delays)) if delays else "-",
         ]
 
 
-def _by(told: Sequence[int | None], until: Sequence[int]) -> Share:
+def _by(firsts: Sequence[int | None], until: Sequence[int]) -> Share:
     """How many of the runs were told of by their point."""
-    hits = sum(p is not None and p <= last for p, last in zip(told, until, strict=True))
-    return Share(hits, len(told))
+    hits = sum(p is not None and p <= last for p, last in zip(firsts, until, strict=True))
+    return Share(hits, len(firsts))
 
 
 def dates(runs: Sequence[ChangedRun]) -> str:
     """What the first alarm of a collapsed run says of when it began, against when it did."""
-    told = [one for one in runs if one.after is not None and one.since is not None]
-    begun = [one.since - one.at for one in told if one.since is not None]
-    spared = [one.at - 1 - one.healthy for one in told if one.healthy is not None]
+    dated = [one for one in runs if one.after is not None and one.since is not None]
+    begun = [one.since - one.at for one in dated if one.since is not None]
+    spared = [one.at - 1 - one.healthy for one in dated if one.healthy is not None]
     sound = Share(sum(records >= 0 for records in spared), len(spared))
     low, middle, high = quantiles(begun, n=4)
     return (
-        f"The first alarms of {len(told)} collapsed runs date their begin {plain(middle)} records "
+        f"The first alarms of {len(dated)} collapsed runs date their begin {plain(middle)} records "
         f"after the change in the middle (quartiles {plain(low)} and {plain(high)}). The step that "
         f"they call the last healthy one lies before the change in {share(sound)} of them, in the "
         f"middle by {plain(median(spared))} records."

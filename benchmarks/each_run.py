@@ -15,8 +15,8 @@ from pathlib import Path
 
 from collapse_lab import scoring
 from collapse_lab.corpus import CorpusRun, read_corpus
-from collapse_lab.detectors.panel import Panel
 from collapse_lab.records import Alarm
+from collapse_lab.scorecard.judged import raised_in
 from collapse_lab.scoring.markdown import table_of
 
 HEADINGS = (
@@ -27,12 +27,7 @@ HEADINGS = (
 
 def row_of(run: CorpusRun) -> list[str]:
     """One run as the columns of `HEADINGS`."""
-    panel = Panel(run.planned_steps, config=run.config)
-    raised = [
-        (point, alarm)
-        for point, record in enumerate(run.records, 1)
-        for alarm in panel.update(record)
-    ]
+    raised = [(point + 1, alarm) for point, alarm in raised_in(run)]
     steps = [record.step for record in run.records]
     onset, cross = (
         "" if step is None else str(int(scoring.point_of(steps, step)) + 1)

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 GROUP = 8
 """Completions of one prompt."""
+ON_CPU = SETTINGS + LATER + CHANGED + CHANGED_OTHERS
+"""What is made where `--only` names nothing."""
 POLICIES, CHECKPOINTS = "policies", "checkpoints"
 ACCURACY = "rewards/accuracy_reward/mean"
 
@@ -216,9 +218,7 @@ def keep(root: Path, out: Path) -> None:
 
 def table(root: Path) -> str:
     """What the settings were meant to end in, and what they ended in."""
-    by_name = {
-        setting.name: setting for setting in SETTINGS + LATER + CHANGED + CHANGED_OTHERS + CHATS
-    }
+    by_name = {setting.name: setting for setting in ON_CPU + CHATS}
     lines: list[tuple[str, ...]] = []
     for folder in find_runs(root):
         meta = read_meta(folder)
@@ -252,7 +252,7 @@ def main(arguments: Sequence[str] = tuple(sys.argv[1:])) -> None:
         torch.set_num_threads(1)
         transformers.logging.set_verbosity_error()
         transformers.utils.logging.disable_progress_bar()
-        settings = SETTINGS + LATER + CHANGED + CHANGED_OTHERS
+        settings = ON_CPU
         if given.only:
             settings = [s for s in settings + CHATS if s.name in given.only]
         run_all(settings, given.root, given.minutes)

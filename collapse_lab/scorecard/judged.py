@@ -23,7 +23,7 @@ from collapse_lab.corpus import CorpusRun
 from collapse_lab.detectors.limits import Limits
 from collapse_lab.detectors.panel import Panel
 from collapse_lab.detectors.reward_drop import RewardDrop
-from collapse_lab.records import Severity
+from collapse_lab.records import Alarm, Severity
 from collapse_lab.scoring import LATE, ScoredRun, chance
 
 COLLAPSED = ("collapse", "slow_decay", "hard_fail")
@@ -81,12 +81,19 @@ class JudgedRun:
 
 def judge(run: CorpusRun, limits: Limits | None = None) -> JudgedRun:
     """Runs the detectors over a run as if it were live."""
+    return told(run, raised_in(run, limits))
+
+
+def raised_in(run: CorpusRun, limits: Limits | None = None) -> list[tuple[int, Alarm]]:
+    """Every alarm of a run with the point at which it is raised, in order."""
     panel = Panel(run.planned_steps, limits=limits, config=run.config)
-    raised: list[tuple[int, Severity, str]] = [
-        (point, alarm.severity, alarm.detector)
-        for point, record in enumerate(run.records)
-        for alarm in panel.update(record)
+    return [
+        (point, alarm) for point, record in enumerate(run.records) for alarm in panel.update(record)
     ]
+
+
+def told(run: CorpusRun, raised: Sequence[tuple[int, Alarm]]) -> JudgedRun:
+    """A run in which these alarms were raised."""
     steps = [record.step for record in run.records]
     collapsed = run.label.kind in COLLAPSED
     onset, cross = (
@@ -101,7 +108,7 @@ def judge(run: CorpusRun, limits: Limits | None = None) -> JudgedRun:
         steps,
         onset,
         cross,
-        tuple(raised),
+        tuple((point, alarm.severity, alarm.detector) for point, alarm in raised),
         made=run.made,
     )
 

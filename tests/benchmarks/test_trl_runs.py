@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.trl_chat_settings import CHATS
-from benchmarks.trl_later import LATER
-from benchmarks.trl_runs import keep, label_of, name_of, run_all, table
+from benchmarks.trl_runs import ON_CPU, keep, label_of, name_of, run_all, table
 from benchmarks.trl_settings import SETTINGS, Setting
 from collapse_lab.records import Record
 from collapse_lab.store import RunReader, read_meta
@@ -20,9 +19,7 @@ needs_trl = pytest.mark.skipif(
 
 
 def test_every_run_has_a_name_of_its_own():
-    names = [
-        name_of(setting, seed) for setting in SETTINGS + LATER + CHATS for seed in setting.seeds
-    ]
+    names = [name_of(setting, seed) for setting in ON_CPU + CHATS for seed in setting.seeds]
     assert len(names) == len(set(names))
 
 
