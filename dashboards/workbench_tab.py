@@ -25,6 +25,8 @@ ALPHAS = {"": "5 %, as shipped", "0.2": "20 %", "0.1": "10 %", "0.02": "2 %", "0
           "0.001": "0.1 %"}  # fmt: skip
 LIMITS = {"": "as shipped", "0.5": "half", "0.75": "\u00be", "1.5": "1.5 \u00d7", "2": "2 \u00d7",
           "4": "4 \u00d7"}  # fmt: skip
+REWARD_LIMITS = {"": "as shipped", "0.5": "half", "0.75": "\u00be", "1.6": "60 % lost",
+                 "1.75": "75 % lost", "1.9": "90 % lost"}  # fmt: skip
 FILE = "calibration.json"
 
 
@@ -42,7 +44,7 @@ def layout(desk: Desk, name: str, view: View) -> Any:
             html.Div(
                 [
                     parts.chips("alpha", ALPHAS, view, "Alarm tier, false alarms"),
-                    parts.chips("reward-limit", LIMITS, view, "Fall of the reward, limit"),
+                    parts.chips("reward-limit", REWARD_LIMITS, view, "Fall of the reward, limit"),
                     parts.chips("watch-limit", LIMITS, view, "Watch tier, limit"),
                     _mute(columns, view),
                     _expect(view),

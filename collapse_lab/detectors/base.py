@@ -68,8 +68,8 @@ class Scored(Detector, Protocol):
     """A detector that speaks when one number reaches a limit, so that it can be calibrated.
 
     `score` after an update is how much of the shipped limit has been reached: 1 is that limit,
-    and the score itself does not depend on where the limit is until it has been reached. `limit`
-    is in the same units, None for the shipped one.
+    beyond it more is worse, and the score itself does not depend on where the limit is until it has
+    been reached. `limit` is in the same units, None for the shipped one.
     """
 
     limit: float | None

@@ -10,6 +10,9 @@ differences, and never as less than an eighth of the gain: a single bad batch of
 a collapse. A lone freak is taken only as far as it can be believed (`plausible.py`), or it would be
 the best or the worst of the run for good.
 
+Where a calibration asks for a limit above the shipped one, depth decides and not sureness: a short
+dip of a steady reward is as sure as any collapse, but seldom as deep.
+
 The fall is dated by the reward alone: by the knee of the best broken stick from the best window
 that is still remembered to now, as `labels.py` dates it in hindsight. Other signals may have been
 off their course for long and for no harm, so they are evidence and date nothing.
@@ -58,10 +61,19 @@ class Drop:
     lost: float
     """Share of the gain."""
 
+    @property
+    def least_lost(self) -> float:
+        """The same, one standard error less: of two that lost everything, the longer one more."""
+        return self.lost * (1 - 1 / self.deviations)
+
 
 @dataclass(slots=True)
 class RewardDrop:
-    """Raises `alarm` on a sustained loss of reward, once until the reward has come back."""
+    """Raises `alarm` on a sustained loss of reward, once until the reward has come back.
+
+    `score` is how sure the surest loss is, in units of the shipped limit, while that is below 1;
+    from there on 1 plus the share of the gain that is lost, by the deepest of the sure losses.
+    """
 
     name: ClassVar[str] = "reward-drop"
     limit: float | None = None
@@ -83,15 +95,18 @@ class RewardDrop:
         self._steps.append(step.record.step)
         if self._fallen is not None and self._has_come_back(self._fallen):
             self._forget()
-        drop = self._deepest()
-        if drop is None:
+        drops = self._drops()
+        if not drops:
             self.score = 0.0
             return None
         evidence = step.excursions.evidence()
         families = min(MOST_FAMILIES, len({part.family for part in evidence}))
         limit = LIMIT_ALONE - CORROBORATION * families
         limit = LIMIT_UNKNOWN_FLOOR if self._reward.floor < 0 else limit
+        drop = max(drops, key=lambda one: one.deviations)
         self.score = drop.deviations / limit
+        if self.score >= 1.0:
+            self.score = 1.0 + max(one.least_lost for one in drops if one.deviations >= limit)
         if self._fallen is not None or self.score < (1.0 if self.limit is None else self.limit):
             return None
         self._fallen, self._since = drop, 0
@@ -118,12 +133,12 @@ class RewardDrop:
         """Records before the last `window` that they are held against."""
         return min(max(5, 2 * window), len(self._steps) - window)
 
-    def _deepest(self) -> Drop | None:
-        """The most significant loss over the ladder of windows, None when none lost enough."""
-        sums, count = self._sums, len(self._steps)
+    def _drops(self) -> list[Drop]:
+        """The windows of the ladder that lost enough."""
+        sums, count, drops = self._sums, len(self._steps), list[Drop]()
         if count < LEAST_REFERENCE + WINDOWS[0]:
-            return None
-        noise, floor, deepest = self._reward.noise, self._reward.floor, None
+            return drops
+        noise, floor = self._reward.noise, self._reward.floor
         for window in WINDOWS:
             reference = self._reference(window)
             if reference < min(LEAST_REFERENCE, window) or count - window < LEAST_REFERENCE:
@@ -136,11 +151,9 @@ class RewardDrop:
             lost = best - now > max(least * (best - floor), LEAST_LOSS * abs(best))
             error = max(noise, LEAST_NOISE * (best - floor)) * math.sqrt(1 / window + 1 / reference)
             if lost and error > 0:
-                deviations = (best - now) / error
-                if deepest is None or deviations > deepest.deviations:
-                    share = (best - now) / (best - floor)
-                    deepest = Drop(window, best, now, deviations, share)
-        return deepest
+                share = (best - now) / (best - floor)
+                drops.append(Drop(window, best, now, (best - now) / error, share))
+        return drops
 
     def _find(self, drop: Drop, others: tuple[Evidence, ...]) -> Finding:
         rewards = np.diff(np.array(self._sums))
