@@ -25,8 +25,8 @@ ALPHAS = {"": "5 %, as shipped", "0.2": "20 %", "0.1": "10 %", "0.02": "2 %", "0
           "0.001": "0.1 %"}  # fmt: skip
 LIMITS = {"": "as shipped", "0.5": "half", "0.75": "\u00be", "1.5": "1.5 \u00d7", "2": "2 \u00d7",
           "4": "4 \u00d7"}  # fmt: skip
-REWARD_LIMITS = {"": "as shipped", "0.5": "half", "0.75": "\u00be", "1.6": "60 % lost",
-                 "1.75": "75 % lost", "1.9": "90 % lost"}  # fmt: skip
+REWARD_LIMITS = {"": "as shipped", "0.5": "half", "0.75": "\u00be", "1.2": "surely 20 %",
+                 "1.4": "surely 40 %", "1.6": "surely 60 %"}  # fmt: skip
 FILE = "calibration.json"
 
 

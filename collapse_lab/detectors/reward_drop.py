@@ -10,8 +10,8 @@ differences, and never as less than an eighth of the gain: a single bad batch of
 a collapse. A lone freak is taken only as far as it can be believed (`plausible.py`), or it would be
 the best or the worst of the run for good.
 
-Where a calibration asks for a limit above the shipped one, depth decides and not sureness: a short
-dip of a steady reward is as sure as any collapse, but seldom as deep.
+Where a calibration asks for a limit above the shipped one, it asks how much is surely lost and not
+how sure the loss is: a short dip of a steady reward is as sure as any collapse, but seldom as deep.
 
 The fall is dated by the reward alone: by the knee of the best broken stick from the best window
 that is still remembered to now, as `labels.py` dates it in hindsight. Other signals may have been
@@ -61,18 +61,17 @@ class Drop:
     lost: float
     """Share of the gain."""
 
-    @property
-    def least_lost(self) -> float:
-        """The same, one standard error less: of two that lost everything, the longer one more."""
-        return self.lost * (1 - 1 / self.deviations)
+    def surely_lost(self, limit: float) -> float:
+        """The same, `limit` standard errors less."""
+        return self.lost * (1 - limit / self.deviations)
 
 
 @dataclass(slots=True)
 class RewardDrop:
     """Raises `alarm` on a sustained loss of reward, once until the reward has come back.
 
-    `score` is how sure the surest loss is, in units of the shipped limit, while that is below 1;
-    from there on 1 plus the share of the gain that is lost, by the deepest of the sure losses.
+    `score` is how sure the surest loss is, in units of the shipped limit, while that is below 1,
+    and from there on 1 plus the share of the gain that is lost as surely as that limit asks.
     """
 
     name: ClassVar[str] = "reward-drop"
@@ -106,7 +105,7 @@ class RewardDrop:
         drop = max(drops, key=lambda one: one.deviations)
         self.score = drop.deviations / limit
         if self.score >= 1.0:
-            self.score = 1.0 + max(one.least_lost for one in drops if one.deviations >= limit)
+            self.score = 1.0 + max(one.surely_lost(limit) for one in drops)
         if self._fallen is not None or self.score < (1.0 if self.limit is None else self.limit):
             return None
         self._fallen, self._since = drop, 0
