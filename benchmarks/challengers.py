@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import challengers_hazard, peers, simple_rules
+from benchmarks import challengers_hazard, marked, peers, simple_rules
 from benchmarks.challengers_limits import LIMITS
 from benchmarks.challengers_scores import Alarms, best_single_signal, equal, held_out
 from benchmarks.challengers_seen import COIN, Seen, see
@@ -119,14 +119,6 @@ def on_unseen(seen: Sequence[Seen], found: Mapping[str, Contender], roots: Seque
     )
 
 
-def write(path: Path, text: str) -> None:
-    """Replaces what stands between the comments `challengers:begin` and `challengers:end`."""
-    begin, end = "<!-- challengers:begin -->", "<!-- challengers:end -->"
-    before, rest = path.read_text().split(begin)
-    _, after = rest.split(end)
-    path.write_text(f"{before}{begin}\n{text}\n{end}{after}")
-
-
 def read(roots: Sequence[Path], with_peers: bool) -> list[Seen]:
     """All finished runs below the roots, judged; named by root, so that no two have one name."""
     return [
@@ -155,8 +147,9 @@ def main() -> None:
     if arguments.write:
         command = " ".join(map(str, arguments.roots)) + " --hazard" * arguments.hazard
         command = f"`python -m benchmarks.challengers {command} --write`"
-        write(LONG, f"Written by {command}. {whole}")
-        write(SHORT, "\n\n".join((summary(seen), short_table(seen, found), verdict(seen, found))))
+        short = "\n\n".join((summary(seen), short_table(seen, found), verdict(seen, found)))
+        marked.write([LONG], {"challengers": f"Written by {command}. {whole}"})
+        marked.write([SHORT], {"challengers": short})
 
 
 if __name__ == "__main__":

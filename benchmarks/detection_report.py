@@ -12,10 +12,7 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
-import sys
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +22,7 @@ from benchmarks import (
     detection_gallery,
     detection_tables,
     judge,
+    marked,
     real_logs,
     tables,
 )
@@ -61,8 +59,7 @@ def main() -> None:
     for drawing in drawings:
         (images / drawing.file).write_text(drawing.svg)
     (images / detection_curves.FILE).write_text(detection_curves.draw(corpus.judged))
-    for path, page in fill({path: path.read_text() for path in PAGES}, blocks).items():
-        path.write_text(page)
+    marked.write(PAGES, blocks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,19 +117,6 @@ def on_real_logs(jobs: int) -> str:
     judgements = real_logs.judge_all(logs, with_peers=False)
     table = tables.short(judge.OURS, logs, judgements).replace("(docs/", "(")
     return f"{detection_bars.of_logs(logs, judgements)}\n\n{table}"
-
-
-def fill(pages: Mapping[Path, str], blocks: Mapping[str, str]) -> dict[Path, str]:
-    """The pages with each block between its marks, which stand once in one of them."""
-    filled = dict(pages)
-    for name, text in blocks.items():
-        begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
-        holding = [path for path, page in filled.items() if begin in page]
-        parts = re.split(f"{begin}.*?{end}", filled[holding[0]], flags=re.S) if holding else []
-        if len(holding) != 1 or len(parts) != 2:
-            sys.exit(f"one of the pages must have {begin} ... {end}, and once")
-        filled[holding[0]] = f"{begin}\n\n{text}\n\n{end}".join(parts)
-    return filled
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """Learns the hazard model that ships with the package, and says what it is worth on unseen runs.
 
-    python -m benchmarks.fit_hazard data/arena data/arena-rates data/failures data/trl
-    python -m benchmarks.fit_hazard ... --held-out      # once, at the end
+    python -m benchmarks.fit_hazard data/arena data/arena-rates data/failures data/trl --write
+    python -m benchmarks.fit_hazard ... --held-out --write      # once, at the end
     python -m benchmarks.fit_hazard ... --check
 
+The first learns the model and prints its report, `--write` puts the tables into docs/hazard.md.
 For each split every part is judged by limits and models from the other parts alone (see
 `hazard_judging`). Seeds from 3 on, one algorithm, one task and one failure are never read for this;
 `--held-out` scores those, with everything from the rest, and the real logs where
@@ -15,10 +16,10 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks import hazard_logs
+from benchmarks import hazard_logs, marked
 from benchmarks.cache import ROOT
 from benchmarks.hazard_judging import (
     FIRST,
@@ -39,6 +40,7 @@ from collapse_lab.scorecard import LATE, difference
 from collapse_lab.scoring import chance
 from collapse_lab.scoring.markdown import share, table_of
 
+PAGE = ROOT / "docs" / "hazard.md"
 SHIPPED = ROOT / "collapse_lab" / "detectors" / "hazard.json"
 ALPHA = 0.1
 SPLITS = ("algorithm", "task", "framework", "failure", "group")
@@ -76,7 +78,9 @@ def gained(judged: Judged) -> str:
     hybrid, first = judged.scored(HYBRID), judged.scored(FIRST)
     groups = [run.group for run in judged.runs if run.healthy or run.onset is not None]
     ends = difference(hybrid, first, groups)
-    paired = [f"{name} {low:+.2f} to {high:+.2f}" for name, (low, high) in ends.items()]
+    paired = [
+        f"{name.replace('_', ' ')} {low:+.2f} to {high:+.2f}" for name, (low, high) in ends.items()
+    ]
     mean, as_well = chance.by_chance(hybrid, lambda runs: scoring.early_recall(runs).value)
     return "; ".join([*paired, f"early by chance {mean:.0%}, p {as_well:.3f}"])
 
@@ -94,12 +98,13 @@ def beats(judged: Judged, alpha: float) -> bool:
     return min(more) >= 0 < max(more) and not false > allowed
 
 
-def report(runs: Sequence[Seen], alpha: float) -> str:
+def report(runs: Sequence[Seen], alpha: float) -> dict[str, str]:
     """Every split: its sums, those of its long runs, whether the hybrid beats the first generation,
-    its parts."""
+    what is left without the reward or ten records late, its parts."""
     collapsed = sum(run.onset is not None for run in runs)
     sums: list[list[str]] = []
     longest: list[list[str]] = []
+    weakened: list[list[str]] = []
     details: list[list[str]] = []
     verdicts: list[str] = []
     for split in SPLITS:
@@ -108,23 +113,23 @@ def report(runs: Sequence[Seen], alpha: float) -> str:
             verdicts.append(f"- by {split}: too little is left without any part")
             continue
         judged = together([part for _, part in parts])
-        sums += lines(f"each {split}", judged, list(judged.alarms))
+        sums += lines(f"each {split}", judged)
+        weaker = [method for method in judged.alarms if method not in METHODS]
+        weakened += lines(f"each {split}", judged, weaker)
         longest += lines(f"each {split}", judged.only(_long(judged.runs)))
         won = "beats" if beats(judged, alpha) else "does not beat"
         verdicts.append(f"- by {split}: both {won} the first generation. {gained(judged)}")
         if split != "group":
             for name, part in parts:
                 details += lines(f"{split} {name}", part)
-    return "\n\n".join(
-        [
-            f"{len(runs)} runs, {collapsed} of them collapsed; alpha {alpha:g}.",
-            table_of(HEADER, sums),
-            "\n".join(verdicts),
-            f"Runs of {LONG} records or more:",
-            table_of(HEADER, longest),
-            table_of(HEADER, details),
-        ]
-    )
+    about = f"{len(runs)} runs, {collapsed} of them collapsed; alpha {alpha:g}."
+    return {
+        "splits": f"{about}\n\n{table_of(HEADER, sums)}",
+        "verdicts": "\n".join(verdicts),
+        "long": table_of(HEADER, longest),
+        "weakened": table_of(HEADER, weakened),
+        "parts": table_of(HEADER, details),
+    }
 
 
 def _long(runs: Sequence[Seen]) -> list[int]:
@@ -138,7 +143,7 @@ def held_out(training: Sequence[Seen], kept: Sequence[Seen], alpha: float) -> st
     for place, run in enumerate(kept):
         parts.setdefault(run.why_held_out, []).append(place)
     rows = [line for name, places in parts.items() for line in lines(name, judged.only(places))]
-    return "\n\n".join([table_of(HEADER, rows), gained(judged)])
+    return f"{table_of(HEADER, rows)}\n\nBoth against the first generation: {gained(judged)}."
 
 
 def shipped(runs: Sequence[Seen], alpha: float) -> Model:
@@ -150,28 +155,34 @@ def shipped(runs: Sequence[Seen], alpha: float) -> Model:
     return model.limited(found.limits[Hazard.name])
 
 
+def tell(found: Mapping[str, str], write: bool) -> None:
+    print("\n\n".join(f"{name}:\n\n{text}" for name, text in found.items()))
+    if write:
+        marked.write([PAGE], found)
+
+
 def main(arguments: Sequence[str] = tuple(sys.argv[1:])) -> None:
     parser = argparse.ArgumentParser(description="Fit the hazard model.")
     parser.add_argument("corpus", nargs="+", type=Path)
     parser.add_argument("--alpha", type=float, default=ALPHA)
-    parser.add_argument(
-        "--held-out", action="store_true", help="score what was kept, write nothing"
-    )
+    parser.add_argument("--held-out", action="store_true", help="score what was kept, fit nothing")
     parser.add_argument("--check", action="store_true", help="compare the model, write nothing")
+    parser.add_argument("--write", action="store_true", help="put the tables into docs/hazard.md")
     given = parser.parse_args(arguments)
     every = list(read(given.corpus))
     training = [run for run in every if not run.why_held_out]
     if given.held_out:
         kept = [run for run in every if run.why_held_out]
-        print(held_out(training, kept, given.alpha))
+        found = {"held-out": held_out(training, kept, given.alpha)}
         if "COLLAPSE_LAB_REALLOGS" in os.environ:
-            print("\n" + hazard_logs.table(shipped(training, given.alpha)))
+            found["logs"] = hazard_logs.table(shipped(training, given.alpha))
+        tell(found, given.write)
         return
     model = shipped(training, given.alpha)
     if given.check:
         same = SHIPPED.read_text() == model.to_json()
         sys.exit(0 if same else "the shipped model differs")
-    print(report(training, given.alpha))
+    tell(report(training, given.alpha), given.write)
     SHIPPED.write_text(model.to_json())
 
 

@@ -10,19 +10,17 @@ to the logs of the *other* repositories only. Writes the short table into README
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
-from benchmarks import exceedances, peers, tables
+from benchmarks import exceedances, marked, peers, tables
 from benchmarks.cache import ROOT
 from benchmarks.corpus import LabelledLog, load
 from benchmarks.judge import Judgement, judge, prior_without, rows
 
-BEGIN, END = "<!-- real-logs:begin -->", "<!-- real-logs:end -->"
 PROCESSES = 2
 
 
@@ -58,13 +56,7 @@ def main() -> None:
         print(long)
         return
     (ROOT / "docs" / "real-logs.md").write_text(long + "\n")
-    readme = ROOT / "README.md"
-    text, found = re.subn(
-        f"{BEGIN}.*?{END}", lambda _: f"{BEGIN}\n{short}\n{END}", readme.read_text(), flags=re.S
-    )
-    if not found:
-        sys.exit(f"README.md has no {BEGIN} ... {END}; docs/real-logs.md is written")
-    readme.write_text(text)
+    marked.write([ROOT / "README.md"], {"real-logs": short})
 
 
 def judge_all(logs: Sequence[LabelledLog], with_peers: bool) -> list[Judgement]:

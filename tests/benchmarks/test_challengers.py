@@ -193,11 +193,3 @@ def test_the_verdict_names_the_best_challenger_and_how_many_times_as_many_it_cat
 def test_some_of_the_runs_keep_their_alarms_and_what_was_never_run_stays_so():
     one = challengers.Contender(None, [(1,), (2,), ()]).only([2, 0])
     assert (one.defaults, one.held_out, one.equal) == (None, [(), (1,)], None)
-
-
-def test_tables_are_written_between_their_marks(tmp_path: Path):
-    page = tmp_path / "README.md"
-    page.write_text("a\n<!-- challengers:begin -->\nold\n<!-- challengers:end -->\nb\n")
-    challengers.write(page, "new")
-    marked = "a\n<!-- challengers:begin -->\nnew\n<!-- challengers:end -->\nb\n"
-    assert page.read_text() == marked

@@ -7,7 +7,6 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
-import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from benchmarks import (
@@ -16,6 +15,7 @@ from benchmarks import (
     detection_gallery,
     detection_report,
     detection_tables,
+    marked,
 )
 from benchmarks.corpus import LabelledLog
 from benchmarks.detection_tables import Judged
@@ -75,39 +75,10 @@ def corpus() -> list[Judged]:
     ]
 
 
-LEFT, RIGHT = Path("left.md"), Path("right.md")
-
-
-def test_each_block_stands_between_its_marks_and_the_rest_is_left_alone() -> None:
-    pages = {
-        LEFT: "by hand\n<!-- a:begin -->\nold\n<!-- a:end -->\nand\n",
-        RIGHT: "<!-- b:begin -->\n<!-- b:end -->\n",
-    }
-    once = detection_report.fill(pages, {"a": "new", "b": r"1 \1 {}"})
-    assert once == {
-        LEFT: "by hand\n<!-- a:begin -->\n\nnew\n\n<!-- a:end -->\nand\n",
-        RIGHT: "<!-- b:begin -->\n\n1 \\1 {}\n\n<!-- b:end -->\n",
-    }
-    assert detection_report.fill(once, {"a": "new"}) == once
-
-
-@pytest.mark.parametrize(
-    "pages",
-    [
-        {LEFT: ""},
-        {LEFT: "<!-- a:begin -->"},
-        {LEFT: "<!-- a:begin --><!-- a:end -->", RIGHT: "<!-- a:begin --><!-- a:end -->"},
-    ],
-)
-def test_pages_without_the_marks_or_with_two_are_not_written(pages: dict[Path, str]) -> None:
-    with pytest.raises(SystemExit, match="once"):
-        detection_report.fill(pages, {"a": "new"})
-
-
 def test_the_pages_have_a_place_for_every_block() -> None:
     blocks = {*detection_tables.blocks(corpus()), "bars", "corpus", "gallery", "real-logs"}
     pages = {path: path.read_text() for path in detection_report.PAGES}
-    detection_report.fill(pages, dict.fromkeys(blocks, ""))
+    marked.fill(pages, dict.fromkeys(blocks, ""))
 
 
 def test_a_value_of_a_fact_has_three_counts_a_tier() -> None:
