@@ -115,7 +115,8 @@ class Alarm:
     `since` is the estimated onset and `since_interval` its bounds, in steps. `last_healthy_step`
     is the last step before that interval: the checkpoint to go back to. `not_monitored` names
     what the run does not log and so could not be judged. `suspicions` are what may have gone wrong,
-    the likeliest first; none where that is unclear.
+    the likeliest first; none where that is unclear. `restart` is the step from which the run had
+    last been resumed, None where it had not been.
     """
 
     step: int
@@ -129,6 +130,7 @@ class Alarm:
     not_monitored: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     suspicions: tuple[Suspicion, ...] = ()
+    restart: int | None = None
 
     @property
     def signals(self) -> tuple[str, ...]:
@@ -148,7 +150,7 @@ class Alarm:
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> Alarm:
         """Inverse of `to_dict`; ValueError when a field is missing or of the wrong kind. Alarms of
-        versions that named no mechanisms have no `suspicions`."""
+        earlier versions name no `suspicions` and no `restart`."""
         try:
             evidence = tuple(Evidence(**_numbers(part)) for part in raw["evidence"])
             low, high = raw["since_interval"]
@@ -167,6 +169,7 @@ class Alarm:
                     Suspicion(one["mechanism"], tuple(one["because"]))
                     for one in raw.get("suspicions", ())
                 ),
+                restart=raw.get("restart"),
             )
         except (KeyError, TypeError) as error:
             raise ValueError(f"not an alarm: {error}") from error

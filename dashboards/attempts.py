@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from collapse_lab.dashboards.columns import Column, Columns, Floats, Happened
 from collapse_lab.records import RESTART, Alarm
-from collapse_lab.report.placing import follows
 
 
 def counting(columns: Columns) -> Columns:
@@ -37,7 +36,7 @@ def gone_back_behind(columns: Columns, alarm: Alarm) -> int | None:
         return None
     start = int(columns.steps[int(attempts.argmax())])
     noted = any(told.name == RESTART and told.step == start for told in columns.events)
-    return start if noted and alarm.step >= start and not follows(alarm, start) else None
+    return start if noted and alarm.step >= start and alarm.restart != start else None
 
 
 def _counts(columns: Columns) -> NDArray[np.bool_]:

@@ -17,7 +17,9 @@ from collapse_lab.dashboards.fingerprint import Fingerprint
 from collapse_lab.dashboards.summary import Summary
 from collapse_lab.records import Alarm
 
-FORMAT = [version("collapse-lab"), *Summary.__dataclass_fields__]
+FORMAT = [
+    version("collapse-lab"), *Summary.__dataclass_fields__, *Alarm.__dataclass_fields__
+]  # fmt: skip
 CACHE = ".collapse-lab-index.json"
 
 

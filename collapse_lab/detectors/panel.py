@@ -209,6 +209,7 @@ class Panel:
             not_monitored=not_monitored,
             notes=notes,
             suspicions=suspicions if measured else (),
+            restart=self._restart,
         )
 
 

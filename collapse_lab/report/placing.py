@@ -20,7 +20,7 @@ def record_of(alarm: Alarm, records: Sequence[Record], written: float = math.inf
     one that it can have been written in.
     """
     attempts = _attempts(records)
-    following = [one for one in attempts[1:] if follows(alarm, records[one.start].step)]
+    following = [one for one in attempts[1:] if alarm.restart == records[one.start].step]
     for attempt in (*reversed(following), *attempts):
         at = next((index for index in attempt if records[index].step >= alarm.step), None)
         if at is not None and not records[at].time > written:
@@ -39,12 +39,6 @@ def line_of(records: Sequence[Record], at: int) -> list[int]:
         if RESTART in records[index].notes:
             start = min(start, records[index].step)
     return line[::-1]
-
-
-def follows(alarm: Alarm, restart: int) -> bool:
-    """Whether an alarm came after the restart at this step: the panel notes it on every one."""
-    begin = f"steps {restart} to "
-    return any(note.startswith(begin) and "follow a restart" in note for note in alarm.notes)
 
 
 def _attempts(records: Sequence[Record]) -> list[range]:

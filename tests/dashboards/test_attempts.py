@@ -90,21 +90,21 @@ def test_runs_are_compared_by_their_last_attempts(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("step", "notes", "before"),
+    ("step", "restart", "before"),
     [
-        (20, (), True),  # of the first attempt: those of the next one say that it follows a restart
-        (20, ("steps 10 to 30 follow a restart: and so on",), False),
-        (8, (), False),  # before the step that the run went back to
+        (20, None, True),  # of the first attempt
+        (20, 10, False),
+        (8, None, False),  # before the step that the run went back to
     ],
 )
 def test_the_page_says_when_its_panels_show_another_attempt_than_the_alarms(
-    tmp_path: Path, step: int, notes: tuple[str, ...], before: bool
+    tmp_path: Path, step: int, restart: int | None, before: bool
 ) -> None:
     writer = RunWriter(tmp_path / "run", {"judged": True})
     for at, again in [*((at, False) for at in range(30)), *((at, True) for at in range(10, 40))]:
         told = {RESTART: "step went back"} if again and at == 10 else {}
         writer.append(Record(at, float(at), {REWARD: 0.5}, notes=told))
-    writer.alarm(replace(alarm_at(step), notes=notes))
+    writer.alarm(replace(alarm_at(step), restart=restart))
     writer.finish()
     page = str(run_page.layout(open_desk(tmp_path, judge=False), {"path": "run"}))
     assert ("Raised before the run went back to step 10" in page) == before

@@ -146,6 +146,7 @@ def test_a_restart_is_excused_and_said_so() -> None:
     found = [a for a in run(records[:60] + resumed) if a.severity != "watch"]
     assert found and all(a.step > 120 for a in found)
     assert any("follow a restart" in note for note in found[0].notes)
+    assert found[0].restart == 50
 
 
 def back(records: list[Record], step: int) -> list[Record]:
@@ -167,6 +168,8 @@ def test_a_run_that_goes_back_and_collapses_again_is_told_again_just_as_before(s
     second = run(back(records, step)[200:], panel)
     assert said(second) == said(first)
     assert all("follow a restart" in " ".join(alarm.notes) for alarm in second)
+    assert {alarm.restart for alarm in first} == {None}
+    assert {alarm.restart for alarm in second} == {step}
 
 
 def test_a_run_that_begins_anew_from_its_first_step_is_judged_as_a_new_one() -> None:
