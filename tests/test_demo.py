@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import subprocess
+import sys
 import time
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -84,6 +86,20 @@ def test_a_picture_that_cannot_be_written_is_a_usage_error(tmp_path: Path) -> No
     result = CliRunner().invoke(main, ["demo", "--short", "--out", str(tmp_path / "no" / "x.svg")])
     assert result.exit_code == 2
     assert "Invalid value for --out: " in result.stderr
+
+
+def test_a_reader_that_has_seen_enough_ends_the_demo_without_a_word(tmp_path: Path) -> None:
+    program = "from collapse_lab.cli import main; main()"
+    demo_process = subprocess.Popen(
+        [sys.executable, "-c", program, "demo", "--short", "--out", str(tmp_path / "x.svg")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert demo_process.stdout and demo_process.stderr
+    demo_process.stdout.close()
+    assert demo_process.stderr.read() == ""
+    assert demo_process.wait() == 1
 
 
 def _alarm(evidence: Evidence) -> Alarm:

@@ -55,5 +55,7 @@ def demo(recorded: bool, short: bool, out: Path, root: Path) -> None:
             demonstrate(root, out, click.echo)
     except subprocess.CalledProcessError as error:
         raise click.ClickException("the training ended early; its output says why") from error
+    except BrokenPipeError:  # `| head`: click ends quietly
+        raise
     except OSError as error:
         raise click.BadParameter(str(error), param_hint="--out") from None
