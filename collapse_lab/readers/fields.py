@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Set
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, cast
@@ -28,6 +29,9 @@ SYNONYMS = (
     "train/step",
 )
 """Names of the training step; lines of one log may use several of them."""
+
+GLOBAL_STEPS = ("train/global_step", "trainer/global_step", "training/global_step", "global_step")
+"""Under these a program states its step to a tracker: transformers, OpenRLHF; Lightning; verl."""
 
 STEP_KEYS = (
     *SYNONYMS,
@@ -119,18 +123,26 @@ class FieldReader:
 class LogCalls:
     """Puts together the `log` calls of one training step where the tracker numbers the calls.
 
-    W&B and trackio count calls when the program does not state its step, so that numbers logged
-    one by one get a step each. Calls numbered in sequence are parts of one step until a key
-    comes again.
+    W&B and trackio count calls when the program does not tell them its step. A program that then
+    states it among its numbers, as the transformers Trainer does, is believed: what it logs without
+    it belongs to the step that it stated last. Else calls numbered in sequence are parts of one
+    step until a key comes again.
     """
 
     def __init__(self) -> None:
         self._keys: set[str] = set()
         self._first = self._last = -2
+        self._stated: int | None = None
 
     def row(self, row: Row) -> Row:
-        """The row at the step of its first call."""
+        """The row at the step that the program stated, or else at that of its first call."""
         assert row.step is not None
+        stated = next((key for key in GLOBAL_STEPS if key in row.values), None)
+        if stated is not None and (step := to_step(row.values[stated])) is not None:
+            self._stated = step
+        if self._stated is not None:
+            values = {key: value for key, value in row.values.items() if key != stated}
+            return replace(row, step=self._stated, values=values)
         if row.step != self._last + 1 or self._keys & row.values.keys():
             self._keys, self._first = set(), row.step
         self._last = row.step

@@ -43,7 +43,8 @@ class TrackioDatabase:
             reader, calls = self._runs.setdefault(run, (FieldReader(("_step",)), LogCalls()))
             stated: dict[str, Any] = {"_step": step, "_timestamp": time, **json.loads(metrics)}
             row = reader.row(dict(flatten(stated)), run)
-            rows += [calls.row(row)] if row.values else []
+            if row.values and (row := calls.row(row)).values:
+                rows.append(row)
         return rows
 
     def close(self) -> list[Row]:

@@ -68,8 +68,8 @@ class WandbOffline:
             kind = record.WhichOneof("record_type")
             if kind == "history":
                 row = fields.row(_history(record.history), run)
-                if row.step is not None and row.values:
-                    yield calls.row(row)
+                if row.step is not None and row.values and (row := calls.row(row)).values:
+                    yield row
             elif kind in ("run", "config"):
                 changed = record.config if kind == "config" else record.run.config
                 configure(self._configs.setdefault(run, {}), changed)

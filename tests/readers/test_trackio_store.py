@@ -28,12 +28,24 @@ trackio.log({"reward": 2.0, "actor": {"grad": 3}}, step=5)
 trackio.finish()
 """
 
+AS_A_TRAINER = """
+import trackio
+trackio.init(project="p", name="trained", auto_log_cpu=False, auto_log_gpu=False)
+for step in (10, 20):
+    trackio.log({"train/reward": step / 100, "train/loss": 0.5, "train/global_step": step})
+trackio.finish()
+"""
+"""What trackio is told by the transformers Trainer."""
+
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("trackio")
+    return written_by(PROGRAM, tmp_path_factory.mktemp("trackio"))
+
+
+def written_by(program: str, folder: Path) -> Path:
     subprocess.run(
-        [sys.executable, "-c", PROGRAM],
+        [sys.executable, "-c", program],
         check=True,
         env={**os.environ, "TRACKIO_DIR": str(folder)},
         timeout=300,
@@ -51,6 +63,16 @@ def test_every_run_of_a_project_is_read_with_its_non_finite_numbers(database: Pa
     assert records[1].values == {"reward/mean": -math.inf, "kl/ref": 0.5}
     assert records[2].values == {"reward/mean": 2.0, "actor/grad": 3.0}
     assert all(record.time > 1.7e9 for record in records)
+
+
+def test_a_step_that_the_trainer_states_is_believed_before_the_count_of_calls(
+    tmp_path: Path,
+) -> None:
+    records, _ = read(written_by(AS_A_TRAINER, tmp_path))
+    assert [(record.step, dict(record.values)) for record in records] == [
+        (10, {"reward/mean": 0.1, "loss/total": 0.5}),
+        (20, {"reward/mean": 0.2, "loss/total": 0.5}),
+    ]
 
 
 def test_every_run_has_its_own_configuration(database: Path) -> None:

@@ -40,13 +40,31 @@ for step, key in enumerate(("a", "b", "a", "b"), 20):
 run.finish()
 """
 
+AS_A_TRAINER = """
+import sys, wandb
+run = wandb.init(project="p", mode="offline", dir=sys.argv[1], settings={"console": "off"})
+run.define_metric("train/global_step")
+run.define_metric("*", step_metric="train/global_step", step_sync=True)
+run.log({"train/global_step": 5})
+for step in (10, 20, 30):
+    run.log({"mine": step / 10})
+    run.log({"train/reward": step / 100, "train/loss": 0.5, "train/global_step": step})
+    if step == 20:
+        run.log({"eval/reward": 0.7, "train/global_step": step})
+run.finish()
+"""
+"""What W&B is told by the transformers Trainer, and beside it by a reward function."""
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wandb")
+    return written_by(PROGRAM, tmp_path_factory.mktemp("wandb"))
+
+
+def written_by(program: str, folder: Path) -> Path:
     environment = {**os.environ, "WANDB_SILENT": "true", "WANDB_DISABLE_GIT": "true"}
     subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(folder)], check=True, env=environment, timeout=300
+        [sys.executable, "-c", program, str(folder)], check=True, env=environment, timeout=300
     )
     return folder
 
@@ -94,6 +112,19 @@ def test_calls_that_log_other_keys_are_parts_of_one_step(file: Path) -> None:
     assert records[3].values["loss/total"] == 1.0
     assert records[4].values == {"eval/score": 2.0}
     assert [dict(record.values) for record in records[5:]] == [{"a": 1.0, "b": 1.0}] * 2
+
+
+def test_a_step_that_the_trainer_states_is_believed_before_the_count_of_calls(
+    tmp_path: Path,
+) -> None:
+    records, _ = read(written_by(AS_A_TRAINER, tmp_path) / "wandb")
+    assert [(record.step, dict(record.values)) for record in records] == [
+        (5, {"mine": 1.0}),
+        (10, {"reward/mean": 0.1, "loss/total": 0.5, "mine": 2.0}),
+        (20, {"reward/mean": 0.2, "loss/total": 0.5, "eval/score": 0.7, "mine": 3.0}),
+        (30, {"reward/mean": 0.3, "loss/total": 0.5}),
+    ]
+    assert not any(record.notes for record in records)
 
 
 def test_a_folder_holds_its_runs_once_each(folder: Path, file: Path, tmp_path: Path) -> None:
