@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from collapse_lab.records import Alarm, Evidence
 from collapse_lab.report.case import first_to_move
+from collapse_lab.report.placing import before
 
 MOST_LANES, MOST_NOTICES = 16, 12
 SLACK = 0.06
@@ -57,7 +58,7 @@ class Timeline:
 
 def timeline(alarms: Sequence[Alarm], about: Alarm) -> Timeline:
     """What led to one of a run's alarms."""
-    earlier = _same_attempt(alarms[: alarms.index(about) + 1])[:-1]
+    earlier = before(about, alarms)
     order = first_to_move(about, earlier)
     began = min([about.since_interval[0], *(part.since for part in order)])
     notices = [notice for notice in earlier if notice.step >= began][-MOST_NOTICES:]
@@ -68,12 +69,6 @@ def timeline(alarms: Sequence[Alarm], about: Alarm) -> Timeline:
     return Timeline(
         about, tuple(order[:MOST_LANES]), len(order[MOST_LANES:]), tuple(notices), scale
     )
-
-
-def _same_attempt(alarms: Sequence[Alarm]) -> Sequence[Alarm]:
-    """Those since the last time that their steps went back, which they do at a restart only."""
-    backward = [at for at in range(1, len(alarms)) if alarms[at].step < alarms[at - 1].step]
-    return alarms[backward[-1] :] if backward else alarms
 
 
 def key_of(alarm: Alarm) -> str:

@@ -6,7 +6,7 @@ import re
 import xml.etree.ElementTree as ET
 
 from collapse_lab.figure import draw, draw_small
-from collapse_lab.records import Record
+from collapse_lab.records import Alarm, Record
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -29,6 +29,31 @@ def test_the_pen_is_lifted_where_the_run_was_resumed() -> None:
     steps = [1, 2, 3, 4, 2, 3, 4, 5]
     records = [Record(step, values={"a": float(step)}) for step in steps]
     assert path_of(draw(records, None, names=["a"])).count("M") == 2
+
+
+def test_another_attempt_is_faint_beneath_and_within_the_scale() -> None:
+    records = [Record(step, values={"a": 1.0}) for step in range(5)]
+    other = [Record(step, values={"a": 3.0}) for step in range(2, 5)]
+    svg = draw(records, None, names=["a"], others=[other])
+    beneath, firm = ET.fromstring(svg).iter(f"{SVG}path")
+    assert (beneath.attrib["class"], firm.attrib["class"]) == ("stroke-faint", "stroke-line")
+    heights = [re.findall(r" (\S+)", path.attrib["d"])[0] for path in (beneath, firm)]
+    assert float(heights[0]) < float(heights[1])
+    assert "another attempt" in svg and "another attempt" not in draw(records, None, names=["a"])
+
+
+def test_a_long_legend_goes_on_in_a_second_row() -> None:
+    steps = (10_000_000, 10_000_010, 10_000_020, 10_000_030, 10_000_040)
+    notices = [Alarm(step, "watch", "cusum", "", step, (step, step)) for step in steps]
+    firm = Alarm(
+        10_000_100, "alarm", "test", "", 10_000_050, (10_000_040, 10_000_060), (), 9_999_999
+    )
+    records = [Record(step, values={"a": 1.0}) for step in (10_000_000, 10_000_100)]
+    svg = ET.fromstring(draw(records, firm, earlier=notices, names=["a"]))
+    (width,) = (float(svg.attrib["viewBox"].split()[2]),)
+    keys = [text for text in svg.iter(f"{SVG}text") if text.text and "step" in text.text[1:]]
+    assert len({text.attrib["y"] for text in keys}) == 2
+    assert all(float(key.attrib["x"]) + 6.3 * len(key.text or "") < width for key in keys)
 
 
 def test_a_name_with_control_characters_is_still_xml() -> None:

@@ -3,11 +3,12 @@
 One panel a signal over the same steps. A panel shows the series, the band that a healthy step
 was expected in, how long this signal had been off its course, the interval in which the change as
 a whole began, the alarm, earlier notices as thin lines, and a mark wherever the run logged NaN or
-infinity. Steps that log nothing leave a gap.
+infinity. Steps that log nothing leave a gap. What other attempts at the run have logged is faint.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from html import escape
@@ -18,7 +19,7 @@ from collapse_lab.figure.panel import (
     Box,
     Scale,
     began,
-    curve,
+    curves,
     extent,
     label,
     marks,
@@ -31,6 +32,7 @@ WIDTH, PANEL, GAP, LEFT, RIGHT, TITLE, LEGEND, BOTTOM = 880, 84, 26, 76, 16, 24,
 MOST_PANELS = 6
 SMALL_WIDTH, SMALL_HEIGHT = 260, 56
 LANE, NAMES = 22, 230
+ROW = 18
 
 
 def draw(
@@ -39,12 +41,13 @@ def draw(
     title: str = "",
     earlier: Sequence[Alarm] = (),
     names: Iterable[str] | None = None,
+    others: Sequence[Sequence[Record]] = (),
 ) -> str:
     """An SVG document of one panel a signal.
 
     `names` are by default a reward, then the signals that raised the alarm, strongest first; those
-    that no record holds are left out. `earlier` are notices that came before this alarm. Raises
-    ValueError without records.
+    that no record holds are left out. `earlier` are notices that came before this alarm, `others`
+    the records of other attempts at these steps. Raises ValueError without records.
     """
     told = (*earlier, alarm) if alarm else earlier
     evidence = {part.signal: part for one in told for part in one.evidence}
@@ -52,7 +55,8 @@ def draw(
         first = [] if "reward" in alarm.families else ["reward/mean"]
         names = list(dict.fromkeys((*first, *alarm.signals)))[:MOST_PANELS]
     names = [name for name in names or () if any(name in record.values for record in records)]
-    top = (TITLE if title else 0) + (LEGEND if alarm else 10)
+    legend = _legend(alarm, earlier, bool(others))
+    top = (TITLE if title else 0) + (LEGEND + ROW * (len(legend) - 1) if legend else 10)
     height = top + len(names) * (PANEL + GAP) + BOTTOM
     x = _steps_scale(records, LEFT, WIDTH - RIGHT)
     parts = [_document(WIDTH, height), f'<rect width="{WIDTH}" height="{height}" {paint("page")}/>']
@@ -60,25 +64,30 @@ def draw(
         parts.append(
             f'<text x="{LEFT}" y="24" font-size="15" font-weight="600">{escape(title)}</text>'
         )
-    if alarm:
-        parts.append(_legend(alarm, earlier, top - LEGEND + 4))
+    for row, items in enumerate(legend):
+        parts += _keys(items, top - LEGEND + 4 - ROW * (len(legend) - 1 - row))
     for row, name in enumerate(names):
         box = Box(LEFT, top + row * (PANEL + GAP) + 16, WIDTH - LEFT - RIGHT, PANEL)
-        parts += panel(name, records, x, box, alarm, evidence.get(name), earlier)
+        parts += panel(name, records, x, box, alarm, evidence.get(name), earlier, others)
     parts += _steps(x, height - BOTTOM + 6)
     return "\n".join([*parts, "</svg>\n"])
 
 
 def draw_small(
-    name: str, records: Sequence[Record], alarm: Alarm | None, window: tuple[int, int] | None
+    name: str,
+    records: Sequence[Record],
+    alarm: Alarm | None,
+    window: tuple[int, int] | None,
+    others: Sequence[Sequence[Record]] = (),
 ) -> str:
     """An SVG element of one signal without words, the steps of `window` shaded."""
     box = Box(0, 0, SMALL_WIDTH, SMALL_HEIGHT)
-    x = _steps_scale(records, 1, SMALL_WIDTH - 1)
+    x = _steps_scale(itertools.chain(records, *others), 1, SMALL_WIDTH - 1)
+    y = vertical(name, itertools.chain(records, *others), box)
     parts = [_document(SMALL_WIDTH, SMALL_HEIGHT, label(name)), box.whole("plot")]
     if window:
         parts.append(box.rect("window", x(window[0]), x(window[1])))
-    parts += curve(name, records, x, vertical(name, records, box), box, 1.2)
+    parts += curves(name, records, x, y, box, others, width=1.2)
     if alarm:
         parts += marks(alarm, x, box)
     return "\n".join([*parts, "</svg>"])
@@ -133,29 +142,48 @@ def _document(width: int, height: int, title: str = "") -> str:
     )
 
 
-def _steps_scale(records: Sequence[Record], left: float, right: float) -> Scale:
-    first, last = min(r.step for r in records), max(r.step for r in records)
+def _steps_scale(records: Iterable[Record], left: float, right: float) -> Scale:
+    steps = [record.step for record in records]
+    first, last = min(steps), max(steps)
     return Scale(first, max(last, first + 1), left, right)
 
 
-def _legend(alarm: Alarm, earlier: Sequence[Alarm], top: float) -> str:
-    since = "-".join(str(step) for step in dict.fromkeys(alarm.since_interval))
-    items = [("band", "expected"), ("course", "off its course"), ("since", f"began, step {since}")]
-    if alarm.last_healthy_step is not None:
-        items.append(("healthy", f"last healthy step, {alarm.last_healthy_step}"))
-    if earlier:
-        steps = ", ".join(str(notice.step) for notice in earlier[:4]) + ", ..." * (len(earlier) > 4)
-        items.append(("notice", f"{earlier[0].severity}, step {steps}"))
-    items.append(("alarm", f"{alarm.severity}, step {alarm.step}"))
-    parts: list[str] = []
-    left = float(LEFT)
+def _legend(
+    alarm: Alarm | None, earlier: Sequence[Alarm], others: bool
+) -> list[list[tuple[str, str, float]]]:
+    """What the colours mean, as rows of (role, words, where it begins)."""
+    items: list[tuple[str, str]] = []
+    if alarm:
+        since = "-".join(str(step) for step in dict.fromkeys(alarm.since_interval))
+        items = [("band", "expected"), ("course", "off its course")]
+        items.append(("since", f"began, step {since}"))
+        if alarm.last_healthy_step is not None:
+            items.append(("healthy", f"last healthy step, {alarm.last_healthy_step}"))
+        if earlier:
+            steps = ", ".join(str(notice.step) for notice in earlier[:4])
+            steps += ", ..." * (len(earlier) > 4)
+            items.append(("notice", f"{earlier[0].severity}, step {steps}"))
+        items.append(("alarm", f"{alarm.severity}, step {alarm.step}"))
+    if others:
+        items.append(("faint", "another attempt"))
+    rows: list[list[tuple[str, str, float]]] = []
+    left = math.inf
     for role, text in items:
-        parts.append(
-            f'<rect x="{left}" y="{top + 9}" width="10" height="10" {paint(role)}/>'
-            f'<text x="{left + 15}" y="{top + 18}">{escape(text)}</text>'
-        )
-        left = round(left + 34 + 6.3 * len(text), 1)
-    return "\n".join(parts)
+        width = 34 + 6.3 * len(text)
+        if left + width > WIDTH:
+            rows.append([])
+            left = float(LEFT)
+        rows[-1].append((role, text, left))
+        left = round(left + width, 1)
+    return rows
+
+
+def _keys(items: Sequence[tuple[str, str, float]], top: float) -> list[str]:
+    return [
+        f'<rect x="{left}" y="{top + 9}" width="10" height="10" {paint(role)}/>'
+        f'<text x="{left + 15}" y="{top + 18}">{escape(text)}</text>'
+        for role, text, left in items
+    ]
 
 
 def _steps(x: Scale, y: float) -> list[str]:

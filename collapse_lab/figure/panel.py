@@ -79,10 +79,11 @@ def panel(
     alarm: Alarm | None,
     expected: Evidence | None = None,
     earlier: Sequence[Alarm] = (),
+    others: Sequence[Sequence[Record]] = (),
 ) -> list[str]:
     """The panel of one signal with its name above it and its range beside it."""
     bounds = [expected.low, expected.high] if expected else []
-    y = vertical(name, records, box, bounds)
+    y = vertical(name, itertools.chain(records, *others), box, bounds)
     signal = SIGNALS.get(name)
     parts = [
         box.whole("plot"),
@@ -102,9 +103,9 @@ def panel(
     parts += [
         f'<text x="{box.left - MARGIN}" y="{place + 4}" text-anchor="end" '
         f"{paint('faint')}>{tick:.3g}</text>"
-        for tick, place in ticks(name, records, y, bounds)
+        for tick, place in ticks(name, itertools.chain(records, *others), y, bounds)
     ]
-    parts += curve(name, records, x, y, box)
+    parts += curves(name, records, x, y, box, others)
     parts += [box.line(x(notice.step), "notice", "1") for notice in earlier]
     return parts + (marks(alarm, x, box) if alarm else [])
 
@@ -135,7 +136,7 @@ def extent(name: str, records: Iterable[Record], bounds: Sequence[float] = ()) -
     return [min(shown), max(shown)] if shown else []
 
 
-def vertical(name: str, records: Sequence[Record], box: Box, bounds: Sequence[float] = ()) -> Scale:
+def vertical(name: str, records: Iterable[Record], box: Box, bounds: Sequence[float] = ()) -> Scale:
     """The upright scale of a signal: log where its transform reads better so and it is positive."""
     low, high = extent(name, records, bounds) or (0.0, 0.0)
     signal = SIGNALS.get(name)
@@ -144,14 +145,35 @@ def vertical(name: str, records: Sequence[Record], box: Box, bounds: Sequence[fl
 
 
 def ticks(
-    name: str, records: Sequence[Record], y: Scale, bounds: Sequence[float]
+    name: str, records: Iterable[Record], y: Scale, bounds: Sequence[float]
 ) -> list[tuple[float, float]]:
     """(number, pixel) of the lowest and the highest value."""
     return [(tick, y(tick)) for tick in dict.fromkeys(extent(name, records, bounds))]
 
 
-def curve(
-    name: str, records: Sequence[Record], x: Scale, y: Scale, box: Box, width: float = 1.5
+def curves(
+    name: str,
+    records: Sequence[Record],
+    x: Scale,
+    y: Scale,
+    box: Box,
+    others: Sequence[Sequence[Record]],
+    width: float = 1.5,
+) -> list[str]:
+    """The series, over those of other attempts at the run."""
+    faint = (_curve(name, one, x, y, box, "faint", 1, dash="3 2") for one in others)
+    return [*itertools.chain(*faint), *_curve(name, records, x, y, box, "line", width)]
+
+
+def _curve(
+    name: str,
+    records: Sequence[Record],
+    x: Scale,
+    y: Scale,
+    box: Box,
+    role: str,
+    width: float,
+    dash: str = "none",
 ) -> list[str]:
     """The series as a path, and a cross wherever the run logged NaN or infinity."""
     attempts = list(_attempts(name, records))
@@ -167,12 +189,13 @@ def curve(
         for step, value in attempt
         if value is not None and not math.isfinite(value)
     }
+    cross = paint("alarm" if role == "line" else role)
     return [
-        f'<path d="{path}" fill="none" {paint("line", "stroke")} stroke-width="{width}" '
-        'stroke-linejoin="round"/>',
+        f'<path d="{path}" fill="none" {paint(role, "stroke")} stroke-width="{width}" '
+        f'stroke-dasharray="{dash}" stroke-linejoin="round"/>',
         *(
             f'<text x="{x(step)}" y="{box.bottom - 3}" text-anchor="middle" font-weight="700" '
-            f"{paint('alarm')}>&#215;<title>step {step}: {value}</title></text>"
+            f"{cross}>&#215;<title>step {step}: {value}</title></text>"
             for step, value in lost.values()
         ),
     ]

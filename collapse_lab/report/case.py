@@ -11,7 +11,7 @@ from typing import Any
 from collapse_lab.labels import REWARDS, Label, label_run
 from collapse_lab.readers.reader import read
 from collapse_lab.records import RESTART, SEVERITIES, Alarm, Evidence, Record, runs_of, told_first
-from collapse_lab.report.placing import line_of, record_of
+from collapse_lab.report.placing import before, line_of, others_of, record_of
 from collapse_lab.report.samples import Sample, samples_around
 from collapse_lab.store import ALARMS, SAMPLES, RunReader, read_meta
 from collapse_lab.watch import detect
@@ -34,7 +34,10 @@ class Case:
     `parts` of them. `meta` is run.json, with the configuration that a log states where it has none.
     `judged` says that the alarms were found now, by a replay, rather than while
     the run went on. `at` is the index of the record that raised the one that the report is about.
-    `not_monitored` is what could not be judged. `samples` are (when, rollouts).
+    `line` are the indices of the attempt that raised it, and of what that went on from; of the
+    last attempt where there is no alarm. `label` is that of the line, `ended` that of the last
+    attempt where this is another one. `not_monitored` is what could not be judged. `samples` are
+    (when, rollouts).
     """
 
     path: Path
@@ -45,12 +48,14 @@ class Case:
     alarms: Sequence[Alarm]
     judged: bool
     at: int
+    line: Sequence[int]
     not_monitored: Sequence[str]
     format: str
     framework: str
     meta: Mapping[str, Any]
     samples: Sequence[tuple[str, Sample]]
     label: Label
+    ended: Label | None
 
     @property
     def alarm(self) -> Alarm | None:
@@ -59,11 +64,11 @@ class Case:
 
     @property
     def window(self) -> list[Record]:
-        """The records around the alarm, from before the change began, without those of other
-        attempts; all of a run without one."""
+        """The records of the line around the alarm, from before the change began; all of it
+        without one."""
+        line = self.line
         if (alarm := self.alarm) is None:
-            return list(self.records)
-        line = line_of(self.records, self.at)
+            return self.attempt
         at = line.index(self.at)
         low = alarm.since_interval[0]
         begin = at
@@ -71,6 +76,19 @@ class Case:
             begin -= 1
         shown = line[max(0, min(begin - 5, at - AROUND)) : at + AROUND + 1]
         return [self.records[index] for index in shown]
+
+    @property
+    def attempt(self) -> list[Record]:
+        """The records of the line."""
+        return [self.records[index] for index in self.line]
+
+    @property
+    def others(self) -> list[list[Record]]:
+        """What other attempts have logged, one list an attempt."""
+        if len(self.line) == len(self.records):
+            return []
+        left = others_of(self.records, self.line)
+        return [[self.records[index] for index in one] for one in left]
 
     @property
     def order(self) -> list[Evidence]:
@@ -86,8 +104,9 @@ class Case:
 
     @property
     def earlier(self) -> list[Alarm]:
-        """Notices before the alarm that the report is about."""
-        return list(self.alarms[: self.alarms.index(self.alarm)]) if self.alarm else []
+        """Notices before the alarm that the report is about, in the same attempt or in what that
+        went on from."""
+        return before(self.alarm, self.alarms) if self.alarm else []
 
     @property
     def reward(self) -> str | None:
@@ -126,6 +145,7 @@ def open_case(path: Path | str, alarms: Sequence[Alarm] | None = None) -> Case:
     elif alarm := told_first(told or alarms or ()):
         written = (path / ALARMS).stat().st_mtime if told else math.inf
         at = record_of(alarm, part, written)
+    line, last = line_of(part, at), line_of(part, len(part) - 1)
     return Case(
         path=path,
         name=path.resolve().name,
@@ -135,12 +155,14 @@ def open_case(path: Path | str, alarms: Sequence[Alarm] | None = None) -> Case:
         alarms=told or alarms or (),
         judged=judged,
         at=at,
+        line=line,
         not_monitored=alarm.not_monitored if alarm else unseen,
         format=str(log.format),
         framework=str(meta.get("framework") or log.framework),
         meta=metas[run],
         samples=samples_around(path / SAMPLES, alarm) if path.is_dir() else [],
-        label=label_run(part),
+        label=label_run([part[index] for index in line]),
+        ended=label_run([part[index] for index in last]) if last != line else None,
     )
 
 

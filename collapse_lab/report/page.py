@@ -91,7 +91,7 @@ def _curves(case: Case) -> Iterator[str]:
     window = case.window
     yield f'<h2>Curves</h2>\n<p class="note">{escape(words.curves(case))}</p>'
     yield '<div class="wide" tabindex="0" role="img" aria-label="curves around the alarm">'
-    yield draw(window, case.alarm, earlier=_within(case, window), names=names)
+    yield draw(window, case.alarm, earlier=_within(case, window), names=names, others=_beside(case))
     yield "</div>\n<details><summary>The numbers behind the curves</summary>"
     yield '<div class="wide" tabindex="0">'
     yield _table(("step", *names), _numbers(window, names), "numbers")
@@ -101,6 +101,13 @@ def _curves(case: Case) -> Iterator[str]:
 def _within(case: Case, window: Sequence[Record]) -> list[Alarm]:
     first = min(record.step for record in window)
     return [alarm for alarm in case.earlier if alarm.step >= first]
+
+
+def _beside(case: Case) -> list[list[Record]]:
+    """What other attempts have logged at the steps of the curves."""
+    first, last = (step.step for step in (case.window[0], case.window[-1]))
+    there = ([one for one in other if first <= one.step <= last] for other in case.others)
+    return [records for records in there if records]
 
 
 def _numbers(window: Sequence[Record], names: Sequence[str]) -> Iterator[tuple[str, ...]]:
@@ -155,10 +162,11 @@ def _families(case: Case) -> Iterator[str]:
     families: dict[str, list[str]] = {}
     for name in ordered[:MOST_SMALL]:
         families.setdefault(SIGNALS[name].family if name in SIGNALS else OTHER, []).append(name)
-    steps = [record.step for record in case.window]
-    window = (min(steps), max(steps)) if case.alarm else None
+    attempt, others, shown = case.attempt, case.others, case.window
+    window = (shown[0].step, shown[-1].step) if case.alarm else None
     shaded = ", the steps of the curves above shaded" if window else ""
-    yield f'<h2>All signals</h2>\n<p class="note">The whole run{shaded}.</p>'
+    faint = ", other attempts faint" if others else ""
+    yield f'<h2>All signals</h2>\n<p class="note">The whole run{shaded}{faint}.</p>'
     for family, members in families.items():
         yield f'<h3>{family}</h3>\n<div class="small">'
         for name in members:
@@ -167,7 +175,7 @@ def _families(case: Case) -> Iterator[str]:
                 f"<figure><figcaption><b>{escape(inert(name, 60))}</b>"
                 f"<span>{bounds or 'not finite'}</span></figcaption>"
             )
-            yield draw_small(name, case.records, case.alarm, window) + "</figure>"
+            yield draw_small(name, attempt, case.alarm, window, others) + "</figure>"
         yield "</div>"
     if (more := len(ordered) - MOST_SMALL) > 0:
         yield f'<p class="note">and {more} more.</p>'

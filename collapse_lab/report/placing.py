@@ -41,6 +41,26 @@ def line_of(records: Sequence[Record], at: int) -> list[int]:
     return line[::-1]
 
 
+def others_of(records: Sequence[Record], line: Sequence[int]) -> list[list[int]]:
+    """Indices of what other attempts than those of a line have logged, one list an attempt."""
+    taken = set(line)
+    left = ([index for index in one if index not in taken] for one in _attempts(records))
+    return [indices for indices in left if indices]
+
+
+def before(alarm: Alarm, alarms: Sequence[Alarm]) -> list[Alarm]:
+    """The alarms that came before one in the same attempt, or in what that went on from."""
+    found: list[Alarm] = []
+    later, bound = alarm, math.inf
+    for one in reversed(alarms[: alarms.index(alarm)]):
+        if one.restart != later.restart or one.step > later.step:  # the run went back between them
+            bound = min(bound, -math.inf if later.restart is None else later.restart)
+        if one.step < bound:
+            found.append(one)
+        later = one
+    return found[::-1]
+
+
 def _attempts(records: Sequence[Record]) -> list[range]:
     """Indices from each restart to the next."""
     starts = [index for index, record in enumerate(records) if RESTART in record.notes]

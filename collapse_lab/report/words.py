@@ -14,6 +14,7 @@ from collapse_lab.inert import inert
 from collapse_lab.mechanisms import Remedy, mechanism
 from collapse_lab.records import Alarm, Evidence
 from collapse_lab.report.case import AROUND, Case
+from collapse_lab.report.hindsight import counted, hindsight
 from collapse_lab.report.redact import command, masked, settings
 
 SIGNATURE = f"Written by collapse-lab {version('collapse-lab')}."
@@ -43,7 +44,7 @@ def verdict(case: Case) -> str:
 
 def story(case: Case) -> list[str]:
     """What happened, as the sentences of one paragraph."""
-    return [inert(sentence, SENTENCE) for sentence in (*_alarm(case), *_hindsight(case))]
+    return [inert(sentence, SENTENCE) for sentence in (*_alarm(case), *hindsight(case))]
 
 
 def remarks(case: Case) -> list[str]:
@@ -53,6 +54,9 @@ def remarks(case: Case) -> list[str]:
         said.append(f"Not monitored: {', '.join(case.not_monitored)}.")
     if case.restarts:
         said.append(f"The run was resumed at step {', '.join(map(str, case.restarts[:5]))}.")
+    if case.others:
+        which = "that raised the alarm" if case.alarm else "that came last"
+        said.append(f"The curves are those of the attempt {which}; others are drawn faint.")
     if case.parts > 1:
         which = "one with the worst alarm" if case.judged and case.alarms else "last one"
         said.append(f"The log holds {case.parts} runs; this is the {which}.")
@@ -77,7 +81,7 @@ def _alarm(case: Case) -> Iterator[str]:
     yield alarm.message[:1].upper() + alarm.message[1:].rstrip(".") + "."
     low, high = alarm.since_interval
     between = "" if low == high else f" (between {low} and {high})"
-    before = _steps(alarm.step - alarm.since)
+    before = counted(alarm.step - alarm.since)
     yield f"The change began at step {alarm.since}{between}, {before} before it was told."
     if alarm.last_healthy_step is None:
         yield "No step before that looked healthy: there is no checkpoint to go back to."
@@ -99,35 +103,6 @@ def suspicions(case: Case) -> list[tuple[str, str, tuple[Remedy, ...]]]:
         text = " ".join(filter(None, (known.meaning, seen)))
         named.append((inert(known.name), inert(text, SENTENCE), known.remedies))
     return named
-
-
-def _hindsight(case: Case) -> Iterator[str]:
-    label = case.label
-    if label.onset is None or label.cross is None:
-        told = {
-            "healthy": "the reward did not collapse",
-            "healthy_with_dip": "the reward fell once and came back",
-            "never_learned": "the reward never rose above its noise",
-            "too_short": "the run is too short to say whether its reward collapsed",
-            "no_reward": "no reward was logged, so nobody can say whether it collapsed",
-        }
-        yield f"Looking back over the whole run, {told[label.kind]}."
-        return
-    if label.kind == "hard_fail":
-        yield f"Looking back, the loss or the gradient is not finite from step {label.onset} on."
-        return
-    fall = f"Looking back, the reward began to fall at step {label.onset} and had lost half of its "
-    if (alarm := case.alarm) is None:
-        yield f"{fall}gain at step {label.cross}; no detector saw it."
-    else:
-        lead = label.cross - alarm.step
-        away = f"{_steps(abs(lead))} {'after' if lead > 0 else 'before'}"
-        when = f"{away} this alarm" if lead else "the step of this alarm"
-        yield f"{fall}gain at step {label.cross}, {when}."
-
-
-def _steps(number: int) -> str:
-    return f"{number} step" if number == 1 else f"{number} steps"
 
 
 def number(value: float) -> str:
@@ -164,9 +139,19 @@ EVIDENCE = ("signal", "observed", "expected", "direction", "since step", "bad re
 def alarms(found: Sequence[Alarm], most: int) -> list[tuple[str, ...]]:
     """Rows under ALARMS; of many only the first."""
     return [
-        (str(one.step), one.severity, one.detector, str(one.since), inert(one.message, SENTENCE))
+        (
+            str(one.step),
+            one.severity,
+            one.detector,
+            str(one.since),
+            inert(f"{_attempt(one)}{one.message}", SENTENCE),
+        )
         for one in found[:most]
     ]
+
+
+def _attempt(alarm: Alarm) -> str:
+    return "" if alarm.restart is None else f"after the restart at step {alarm.restart}: "
 
 
 ALARMS = ("step", "severity", "detector", "since step", "message")
@@ -206,7 +191,7 @@ def reproduce(case: Case) -> list[str]:
 def curves(case: Case) -> str:
     """What the close-up shows."""
     if case.alarm is None:
-        return "The whole run."
+        return "The last attempt at the run." if case.others else "The whole run."
     return f"{AROUND} records before and after the alarm, and from where the change began."
 
 

@@ -13,8 +13,9 @@ from collapse_lab.detectors.panel import Panel
 from collapse_lab.records import Alarm, Record
 from collapse_lab.report import open_case
 from collapse_lab.report.case import AROUND
+from collapse_lab.report.placing import before
 from collapse_lab.report.samples import samples_around
-from collapse_lab.report.words import remarks
+from collapse_lab.report.words import remarks, story
 from collapse_lab.store import RunWriter
 
 DATA = Path(__file__).parents[2] / "data"
@@ -206,6 +207,47 @@ def test_a_resumed_attempt_is_shown_with_what_it_went_on_from(tmp_path: Path) ->
     first = case.alarm.step - AROUND
     line = [*range(first, 50), *range(60, 110)]
     assert list(case.window) == [case.records[index] for index in line]
+
+
+def test_hindsight_looks_at_each_attempt_by_itself(tmp_path: Path) -> None:
+    """The reward of steps 60 to 80 was lost, and was not when they were made again from 50 on."""
+    stored(tmp_path / "run", attempts((0, 81, 60), (50, 120, None)), Panel())
+    case = open_case(tmp_path / "run")
+    assert case.alarm is not None and case.ended is not None
+    assert (case.label.kind, case.ended.kind) == ("collapse", "healthy")
+    assert [[one.step for one in other] for other in case.others] == [list(range(50, 120))]
+    told = " ".join(story(case))
+    assert "Looking back over this attempt, the reward began to fall" in told
+    assert "In the last attempt at this run, the reward did not collapse." in told
+
+
+def test_a_run_that_went_back_without_alarm_is_shown_as_it_went_on(tmp_path: Path) -> None:
+    """Labelled as one series, a reward that is learned twice has fallen in between."""
+    stored(tmp_path / "run", attempts((0, 100, None), (0, 40, None)), None)
+    case = open_case(tmp_path / "run")
+    assert (case.alarm, case.label.kind, case.ended) == (None, "healthy", None)
+    assert list(case.window) == list(case.records[100:])
+    assert case.others == [list(case.records[:100])]
+
+
+@pytest.mark.parametrize(
+    ("told", "kept"),
+    [
+        ([(40, None), (70, None), (60, 50)], [40]),  # 70 was made anew after the restart at 50
+        ([(40, None), (55, None), (60, 50), (80, 50)], [40, 60]),
+        ([(70, 50), (55, 50), (80, 50)], [55]),  # resumed from 50 twice
+        ([(30, None), (80, None), (65, 60), (75, 60), (40, 20), (80, 20)], [40]),
+        ([(40, None), (70, None), (80, None)], [40, 70]),
+    ],
+)
+def test_only_notices_of_the_same_attempt_lead_up_to_an_alarm(
+    told: list[tuple[int, int | None]], kept: list[int]
+) -> None:
+    alarms = [
+        Alarm(step, "watch", "test", "", step, (step, step), restart=restart)
+        for step, restart in told
+    ]
+    assert [alarm.step for alarm in before(alarms[-1], alarms)] == kept
 
 
 def test_of_several_runs_that_are_all_quiet_the_last_is_told(tmp_path: Path) -> None:
