@@ -68,11 +68,15 @@ _UNIX_SECONDS = (1e9, 1e10)  # 2001 to 2286: anything else under a time key is a
 
 
 class FieldReader:
-    """Turns the fields of one log into rows; it stays with the step key that it found first."""
+    """Turns the fields of one log into rows; it stays with the step key that it found first.
+
+    What turns out to have fractions (an epoch of 0.25) counts no steps, also where it is whole.
+    """
 
     def __init__(self, step_keys: tuple[str, ...] = STEP_KEYS) -> None:
         self._step_keys = step_keys
         self._step_key: str | None = None
+        self._fractional: set[str] = set()
         self._nulls = Nulls()
         self._keys: Set[str] = frozenset()
         self._times: set[str] = set()
@@ -104,7 +108,7 @@ class FieldReader:
 
     @property
     def has_step(self) -> bool:
-        """Whether a step has been seen."""
+        """Whether a step has been seen, and no fraction of it since."""
         return self._step_key is not None
 
     def _find_step(self, fields: Mapping[str, Any]) -> str | None:
@@ -112,6 +116,10 @@ class FieldReader:
         if known is not None and known in fields and to_step(fields[known]) is not None:
             return known
         candidates = step_candidates(fields, self._step_keys)
+        self._fractional |= {key for key in candidates if _is_fraction(fields[key])}
+        if known in self._fractional:
+            known = self._step_key = None
+        candidates = [key for key in candidates if key not in self._fractional]
         if known is not None:
             same = _normal(known) in SYNONYMS
             candidates = [key for key in candidates if same and _normal(key) in SYNONYMS]
@@ -162,6 +170,11 @@ def to_step(raw: Any) -> int | None:
     if value is None or not value.is_integer() or abs(value) >= 2**63:
         return None
     return int(value)
+
+
+def _is_fraction(raw: Any) -> bool:
+    value = to_number(raw)
+    return value is not None and math.isfinite(value) and not value.is_integer()
 
 
 def to_number(raw: Any) -> float | None:

@@ -30,7 +30,6 @@ class JsonLines:
         self._fields = FieldReader()
         self._held: tuple[Set[str], Row] | None = None
         self._counted: Set[str] | None = None
-        self._has_steps = False
         self._config: Mapping[str, Any] = {}
 
     @classmethod
@@ -50,9 +49,8 @@ class JsonLines:
         if not row.values:
             return []
         if row.step is not None:
-            self._has_steps = True
             return [row]
-        if self._has_steps:
+        if self._fields.has_step:
             return []
         keys = fields.keys()
         if keys == self._counted:

@@ -207,3 +207,12 @@ def test_a_key_is_not_called_unmapped_once_the_framework_is_known(tmp_path: Path
     records, log = read(table(tmp_path / "a.csv", *lines))
     assert log.framework == "verl" and log.unmapped == ["odd"]
     assert records[1].values == {"optim/grad_norm": 1.0, "odd": 2.0, "loss/pg": 0.5}
+
+
+def test_an_epoch_with_fractions_counts_no_steps(tmp_path: Path) -> None:
+    table = tmp_path / "a.csv"
+    table.write_text("epoch,reward\n" + "".join(f"{k / 4},{k}\n" for k in range(9)))
+    records, _ = read(table)
+    assert [(record.step, record.values["reward/mean"]) for record in records] == [
+        (k, float(k)) for k in range(9)
+    ]

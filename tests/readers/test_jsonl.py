@@ -212,3 +212,15 @@ def test_no_text_breaks_the_reader_or_makes_a_step(lines: list[str]) -> None:
 
     form = JsonLines()
     assert [row for line in lines for row in form.feed(line)] + form.close() == []
+
+
+def test_an_epoch_with_fractions_counts_no_steps_and_costs_no_line(tmp_path: Path) -> None:
+    """A callback that writes the dicts of the transformers Trainer as they are."""
+    epochs = [0.0, 0.5, 1.0, 1.5, 2.0, 2.0]
+    lines = [json.dumps({"loss": 0.5, "reward": k, "epoch": e}) for k, e in enumerate(epochs)]
+    records, _ = read(write(tmp_path / "a.jsonl", *lines))
+    assert [(record.step, record.values["reward/mean"]) for record in records] == [
+        (step, float(step)) for step in range(6)
+    ]
+    assert [record.values["time/epoch"] for record in records[1:]] == epochs[1:]
+    assert not any(record.notes for record in records)
