@@ -13,24 +13,14 @@ from collapse_lab.dashboards.chart_drawing import charted
 from collapse_lab.dashboards.columns import Columns, Floats
 from collapse_lab.dashboards.curves import AXES, TOKENS, Curve, Window, axis_of, curve
 from collapse_lab.dashboards.desk import Desk
-from collapse_lab.dashboards.figures import (
-    CHECKPOINT_MARK,
-    RAW,
-    SMOOTH,
-    Event,
-    Shade,
-    appended,
-    panel,
-)
+from collapse_lab.dashboards.figures import RAW, SMOOTH, appended, panel
+from collapse_lab.dashboards.placed import MOST_EVENTS, events, shade_of, x_of
 from collapse_lab.dashboards.strips import lane, with_strip
 from collapse_lab.dashboards.view import View, number
-from collapse_lab.records import EVENT, Alarm, Evidence, told_first
+from collapse_lab.records import Alarm, Evidence, told_first
 
 POINTS = 900
 X = {"step": "Step", "tokens": "Tokens", "time": "Hours", "event": "From the alarm"}
-LR, LR_JUMP = "optim/lr", 1.5
-"""A learning rate that changes by this factor from one step to the next was set by somebody."""
-MOST_EVENTS = 40
 
 
 class Cursor(TypedDict):
@@ -196,39 +186,6 @@ def shown_range(x: Floats, window: Window) -> tuple[float, float] | None:
     return (low, high) if np.isfinite(window.low) else (low - pad, high + pad)
 
 
-def events(columns: Columns, x: Floats) -> list[Event]:
-    """What happened to the run: restarts, jumps of the learning rate, interventions, checkpoints;
-    of too many the last of these are left out."""
-    found: dict[tuple[str, float], Event] = {}
-
-    def add(kind: str, at: float, text: str) -> None:
-        found.setdefault((kind, at), Event(at, kind, text))
-
-    for told in columns.events:
-        kind = told.name.removeprefix(EVENT)
-        if kind in NOTED:
-            add(kind, x_of(columns, x, told.step), f"{kind}: {told.text}"[:MOST_TEXT])
-    for row in np.flatnonzero(np.diff(columns.attempts[: len(x)]) > 0) + 1:
-        add("restart", float(x[row]), "restart")
-    rate = columns.read([LR]).get(LR)
-    if rate is not None:
-        at = np.flatnonzero(rate.finite & (rate.values > 0))
-        at = at[at < len(x)]
-        jumps = np.abs(np.diff(np.log(rate.values[at]))) > np.log(LR_JUMP)
-        jumps[:WARM_UP] = False
-        for k in np.flatnonzero(jumps):
-            old, new = rate.values[at[k]], rate.values[at[k + 1]]
-            add("lr", float(x[at[k + 1]]), f"learning rate from {old:.3g} to {new:.3g}")
-    kept = sorted(found.values(), key=lambda event: (event.kind == CHECKPOINT_MARK, event.x))
-    return sorted(kept[:MOST_EVENTS], key=lambda event: event.x)
-
-
-NOTED = ("restart", "intervention", CHECKPOINT_MARK)
-MOST_TEXT = 80
-WARM_UP = 3
-"""A warm-up's first steps multiply the rate by themselves."""
-
-
 def told_value(drawn: Curve) -> str:
     """The latest value, for the corner of a panel."""
     if drawn.last is None:
@@ -236,21 +193,6 @@ def told_value(drawn: Curve) -> str:
     if not np.isfinite(drawn.last):
         return {np.inf: "+inf", -np.inf: "-inf"}.get(drawn.last, "NaN")
     return f"{drawn.last:.4g}"
-
-
-def x_of(columns: Columns, x: Floats, step: int) -> float:
-    """Where a step stands on the axis."""
-    if not len(x):
-        return float(step)
-    return float(x[min(int(np.searchsorted(columns.steps[: len(x)], step)), len(x) - 1)])
-
-
-def shade_of(columns: Columns, x: Floats, alarm: Alarm) -> Shade:
-    """An alarm on the axis."""
-    low, high = (x_of(columns, x, step) for step in alarm.since_interval)
-    last = alarm.last_healthy_step
-    healthy = None if last is None else x_of(columns, x, last)
-    return Shade(x_of(columns, x, alarm.step), low, high, healthy, alarm)
 
 
 def _evidence(alarms: Sequence[Alarm]) -> dict[str, tuple[Alarm, Evidence]]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,35 +15,13 @@ from dash import Patch
 
 from collapse_lab.dashboards.columns import Floats
 from collapse_lab.dashboards.curves import Curve
+from collapse_lab.dashboards.scales import extended, joined, on_log_axis, vertical_axis
 from collapse_lab.dashboards.style import PALETTES, Palette, inert, layout, packed, theme_of
-from collapse_lab.records import Alarm, Evidence
-from collapse_lab.signals import SIGNALS
+from collapse_lab.dashboards.uprights import CHECKPOINT_MARK, Event, Shade, upright, uprights
+from collapse_lab.records import Evidence
 
 RAW, SMOOTH = 0, 1
-CHECKPOINT_MARK = "checkpoint"
 HEIGHT = 150
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something that happened to the run as a whole, at an x. `kind`: restart, intervention, lr
-    (its jump), or CHECKPOINT_MARK."""
-
-    x: float
-    kind: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Shade:
-    """An alarm in axis units: when it was raised, the interval in which the change began, and the
-    last step that still looked healthy."""
-
-    x: float
-    low: float
-    high: float
-    healthy: float | None
-    alarm: Alarm
 
 
 def panel(
@@ -91,10 +68,10 @@ def panel(
     marks = [*_marks(curve, colours), _told(events, colours)]
     if not growing:
         marks = [mark for mark in marks if mark["y"]]
-    span = _extended(curve.span, evidence)
+    span = extended(curve.span, evidence)
     if earlier is not None:
         marks.append(_before(earlier, colours))
-        span = _joined(span, earlier.span)
+        span = joined(span, earlier.span)
     return {
         "data": [raw, *([smooth] if smoothed or growing else []), *marks],
         "layout": layout(
@@ -121,13 +98,6 @@ def appended(
     if x_range is not None:
         patch["layout"]["xaxis"]["range"] = list(x_range)
     return patch
-
-
-def on_log_axis(signal: str, span: tuple[float, float] | None) -> bool:
-    """Where the signal's own transform says so and no value forbids it."""
-    known = SIGNALS.get(signal)
-    positive = span is not None and span[0] > 0
-    return known is not None and known.transform == "log" and positive
 
 
 def _marks(curve: Curve, colours: Palette) -> list[dict[str, Any]]:
@@ -206,108 +176,6 @@ def _shapes(
             }
         )  # fmt: skip
     return shapes
-
-
-def uprights(
-    colours: Palette,
-    shades: Sequence[Shade],
-    events: Sequence[Event] = (),
-    since: bool = True,
-    layer: str = "below",
-) -> list[dict[str, Any]]:
-    """Alarms and events over the whole height of a panel; `since` also shades where the change
-    of a firm alarm began."""
-    shapes: list[dict[str, Any]] = []
-    for shade in shades:
-        firm = shade.alarm.severity != "watch"
-        colour = getattr(colours, shade.alarm.severity)
-        if firm and since:
-            shapes.append(upright(shade.low, max(shade.high, shade.low), colours.since))
-        if firm and shade.healthy is not None:
-            shapes.append(_line(shade.healthy, colours.healthy, 1.4, "4px,3px"))
-        shapes.append(_line(shade.x, colour, 1.6 if firm else 1, "solid" if firm else "dot"))
-    lines = [event.x for event in events if event.kind != CHECKPOINT_MARK]
-    shapes += [_line(x, colours.muted, 1, "dash") for x in lines]
-    return [shape | {"layer": layer} for shape in shapes]
-
-
-def upright(low: float, high: float, colour: str) -> dict[str, Any]:
-    """A stretch of x over the whole height."""
-    return {
-        "type": "rect", "xref": "x", "yref": "paper", "x0": low, "x1": high, "y0": 0, "y1": 1,
-        "fillcolor": colour, "line": {"width": 0}, "layer": "below",
-    }  # fmt: skip
-
-
-def _line(x: float, colour: str, width: float, dash: str) -> dict[str, Any]:
-    return {
-        "type": "line", "xref": "x", "yref": "paper", "x0": x, "x1": x, "y0": 0, "y1": 1,
-        "line": {"color": colour, "width": width, "dash": dash},
-    }  # fmt: skip
-
-
-def _extended(
-    span: tuple[float, float] | None, evidence: Evidence | None
-) -> tuple[float, float] | None:
-    """The span of the values, and of the healthy band as far as it is not much wider."""
-    if span is None or evidence is None:
-        return span
-    low, high = span
-    reach = (high - low) * 0.5
-    bounds = [value for value in (evidence.low, evidence.high) if math.isfinite(value)]
-    return (
-        max(min([low, *bounds]), low - reach),
-        min(max([high, *bounds]), high + reach),
-    )
-
-
-def _joined(
-    one: tuple[float, float] | None, other: tuple[float, float] | None
-) -> tuple[float, float] | None:
-    if one is None or other is None:
-        return one or other
-    return min(one[0], other[0]), max(one[1], other[1])
-
-
-def vertical_axis(
-    span: tuple[float, float] | None, log: bool, growing: bool = False
-) -> dict[str, Any]:
-    """The y axis of values within `span`; one that may still grow finds its range itself.
-
-    >>> vertical_axis((0.5, 0.5), log=True)["ticktext"]  # plotly would write 1, 5, 2, 1, 5
-    ['0.01', '0.02', '0.05', '0.1', '0.2', '0.5', '1', '2', '5']
-    """
-    if log and (span is None or span[0] < span[1] < 4 * span[0]):
-        return {"type": "log", "nticks": 4}
-    if log and span is not None:
-        ticks = log_ticks(*span)
-        texts = [f"{tick:g}" for tick in ticks]
-        return {"type": "log", "tickvals": ticks, "ticktext": texts}
-    return {"autorange": True} if growing else {"range": _padded(span)}
-
-
-def _padded(span: tuple[float, float] | None) -> list[float] | None:
-    if span is None:
-        return None
-    low, high = span
-    pad = (high - low) * 0.06 or abs(high) * 0.1 or 0.5
-    return [low - pad, high + pad]
-
-
-def log_ticks(low: float, high: float) -> list[float]:
-    """At most about five round numbers within, and some beyond for an axis that may still grow.
-
-    >>> log_ticks(0.1, 2.7)
-    [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0]
-    >>> log_ticks(1e-6, 1.0)
-    [1e-09, 1e-07, 1e-05, 0.001, 0.1, 10.0]
-    """
-    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
-    if last - first <= 2:
-        powers = range(first - 1, last + 1)
-        return [float(f"{base}e{power}") for power in powers for base in (1, 2, 5)]
-    stride = math.ceil((last - first) / 5)
-    return [float(f"1e{power}") for power in range(first - 3, last + 3, stride)]
 
 
 def listed(values: Floats) -> list[float | None]:

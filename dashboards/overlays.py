@@ -12,7 +12,7 @@ import numpy as np
 from collapse_lab.dashboards.columns import Floats
 from collapse_lab.dashboards.comparison import Band
 from collapse_lab.dashboards.curves import Curve
-from collapse_lab.dashboards.figures import on_log_axis, vertical_axis
+from collapse_lab.dashboards.scales import on_log_axis, vertical_axis
 from collapse_lab.dashboards.style import PALETTES, Palette, inert, layout, packed, theme_of
 
 HEIGHT = 210

@@ -13,9 +13,10 @@ from collapse_lab.configured.frameworks import clip_of
 from collapse_lab.dashboards.columns import Column, Columns, Floats
 from collapse_lab.dashboards.curves import axis_of, curve
 from collapse_lab.dashboards.desk import Desk
-from collapse_lab.dashboards.drawing import MOST_EVENTS, events, shade_of, shown_range, window_of
+from collapse_lab.dashboards.drawing import shown_range, window_of
 from collapse_lab.dashboards.figures import panel
 from collapse_lab.dashboards.histories import Heat
+from collapse_lab.dashboards.placed import MOST_EVENTS, events, shade_of
 from collapse_lab.dashboards.ratio_heat_map import Bound, heat_map
 from collapse_lab.dashboards.ratio_quadrants import QUADRANTS, quadrants
 from collapse_lab.dashboards.ratio_scene import Scene

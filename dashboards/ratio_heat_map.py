@@ -12,10 +12,10 @@ import numpy as np
 
 from collapse_lab.dashboards.columns import Column, Floats
 from collapse_lab.dashboards.curves import curve
-from collapse_lab.dashboards.figures import uprights
 from collapse_lab.dashboards.histories import Heat
 from collapse_lab.dashboards.ratio_scene import Scene, spread
 from collapse_lab.dashboards.style import PALETTES, Theme, layout, packed, theme_of
+from collapse_lab.dashboards.uprights import uprights
 from collapse_lab.signals import Bins
 
 HEAT_HEIGHT = 270

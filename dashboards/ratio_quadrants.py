@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from collapse_lab.dashboards.columns import Column
-from collapse_lab.dashboards.figures import uprights
 from collapse_lab.dashboards.ratio_scene import Scene, spread
 from collapse_lab.dashboards.style import PALETTES, layout, packed, theme_of
+from collapse_lab.dashboards.uprights import uprights
 
 QUADRANT_HEIGHT = 190
 QUADRANTS = {

@@ -11,7 +11,7 @@ import numpy as np
 
 from collapse_lab.dashboards.columns import Floats
 from collapse_lab.dashboards.curves import Window
-from collapse_lab.dashboards.figures import Event, Shade
+from collapse_lab.dashboards.uprights import Event, Shade
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ import numpy as np
 
 from collapse_lab.dashboards.columns import Column
 from collapse_lab.dashboards.curves import curve
-from collapse_lab.dashboards.figures import panel, vertical_axis
+from collapse_lab.dashboards.figures import panel
 from collapse_lab.dashboards.ratio_scene import Scene
+from collapse_lab.dashboards.scales import vertical_axis
 from collapse_lab.dashboards.style import PALETTES, theme_of
 
 KHAT_LIMIT, ESS_LIMIT = 0.7, 0.1

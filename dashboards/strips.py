@@ -15,8 +15,9 @@ import numpy as np
 
 from collapse_lab.dashboards.columns import Column
 from collapse_lab.dashboards.curves import Curve
-from collapse_lab.dashboards.figures import HEIGHT, Event, Shade, listed, uprights
+from collapse_lab.dashboards.figures import HEIGHT, listed
 from collapse_lab.dashboards.style import PALETTES, Palette, layout, packed, theme_of
+from collapse_lab.dashboards.uprights import Event, Shade, uprights
 
 FLOOR, LEAST = 1.0, 0.01
 """The least CUSUM and the least e-value that are told apart from none: an e-value of 1 says

@@ -10,10 +10,12 @@ from dash import dcc, html
 from collapse_lab.dashboards import parts
 from collapse_lab.dashboards.columns import Columns
 from collapse_lab.dashboards.curves import axis_of, curve
-from collapse_lab.dashboards.drawing import MOST_EVENTS, events, shade_of, shown_range, window_of
-from collapse_lab.dashboards.figures import panel, upright, uprights
+from collapse_lab.dashboards.drawing import shown_range, window_of
+from collapse_lab.dashboards.figures import panel
+from collapse_lab.dashboards.placed import MOST_EVENTS, events, shade_of
 from collapse_lab.dashboards.settings import SHIPPED, Change, Settings, changes
 from collapse_lab.dashboards.style import PALETTES, theme_of
+from collapse_lab.dashboards.uprights import upright, uprights
 from collapse_lab.inert import inert
 from collapse_lab.labels import REWARDS
 from collapse_lab.records import Alarm

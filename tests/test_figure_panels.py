@@ -50,7 +50,7 @@ def test_a_long_legend_goes_on_in_a_second_row() -> None:
     )
     records = [Record(step, values={"a": 1.0}) for step in (10_000_000, 10_000_100)]
     svg = ET.fromstring(draw(records, firm, earlier=notices, names=["a"]))
-    (width,) = (float(svg.attrib["viewBox"].split()[2]),)
+    width = float(svg.attrib["viewBox"].split()[2])
     keys = [text for text in svg.iter(f"{SVG}text") if text.text and "step" in text.text[1:]]
     assert len({text.attrib["y"] for text in keys}) == 2
     assert all(float(key.attrib["x"]) + 6.3 * len(key.text or "") < width for key in keys)
