@@ -7,7 +7,6 @@ histories of the others are not opened. All of it lies in one cache file that ma
 from __future__ import annotations
 
 import contextlib
-import logging
 import math
 import threading
 import time
@@ -32,9 +31,8 @@ JUDGED_ROWS = 20_000
 """Longer runs are judged when somebody opens them and asks for it."""
 MOST_SAID = 200
 """Characters of what is wrong with a run."""
-LIVE_SECONDS, SCAN_SHARE, SAVE_SECONDS = 1.0, 0.05, 20.0
-"""How often running runs are looked at, the share of time spent looking for others, and the least
-time between two writes of the cache."""
+SAVE_SECONDS = 20.0
+"""The least time between two writes of the cache."""
 
 Judgement = Callable[[Path], list[Alarm]]
 
@@ -49,7 +47,7 @@ class News:
 
 @dataclass(slots=True)
 class Index:
-    """Summaries by name. `rows` answers at once; `run_forever` keeps them up to date.
+    """Summaries by name. `rows` answers at once; `upkeep.keep` has them up to date.
 
     `judge` finds the alarms of a finished run that nobody has judged; None leaves them unjudged.
     """
@@ -157,24 +155,10 @@ class Index:
                 entry.summary = replace(entry.summary, ready=False)
         return True
 
-    def run_forever(self, stop: threading.Event) -> None:
-        """The life of the background thread."""
-        next_scan = 0.0
-        while not stop.is_set():
-            began = time.monotonic()
-            if began >= next_scan:
-                try:
-                    self.scan()
-                except OSError as error:  # the root cannot be listed at the moment
-                    logging.getLogger(__name__).warning("%s", error)
-                next_scan = began + max(LIVE_SECONDS, (time.monotonic() - began) / SCAN_SHARE)
-            else:
-                for name in list(self._open):
-                    self._look(name)
-            self.refresh()
-            self.save()
-            if not self.judge_next():
-                stop.wait(LIVE_SECONDS)
+    def look_at_live(self) -> None:
+        """Notes which of the running ones have changed."""
+        for name in list(self._open):
+            self._look(name)
 
     def save(self, least_seconds: float = SAVE_SECONDS) -> None:
         """Writes the cache file when there is something new to keep."""

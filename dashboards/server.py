@@ -15,6 +15,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 from collapse_lab.dashboards import access
 from collapse_lab.dashboards.app import create_app, open_desk
+from collapse_lab.dashboards.upkeep import keep
 from collapse_lab.liveness import writer_lives
 
 LOOK_SECONDS, IDLE_SECONDS = 5.0, 600.0
@@ -53,7 +54,7 @@ def serve(
             target=_end_with, args=(beside, visits, stop, server), daemon=True
         )
         watcher.start()
-    threading.Thread(target=desk.index.run_forever, args=(stop,), daemon=True).start()
+    threading.Thread(target=keep, args=(desk.index, stop), daemon=True).start()
     shown = f"[{host}]" if ":" in host else host
     query = f"?token={quote(token)}" if token else ""
     ready(f"http://{shown}:{listening.getsockname()[1]}/{query}")

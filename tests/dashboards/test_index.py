@@ -20,6 +20,7 @@ from collapse_lab.dashboards.judging import Judge, judge
 from collapse_lab.dashboards.library import Library
 from collapse_lab.dashboards.root import Root
 from collapse_lab.dashboards.summary import Summary, likely
+from collapse_lab.dashboards.upkeep import keep
 from collapse_lab.records import Alarm, Record, Suspicion
 from collapse_lab.store import ALARMS, RECORDS, RUN, RunWriter
 
@@ -305,7 +306,7 @@ def health(index: Index, name: str) -> str:
 def kept_up_to_date(index: Index) -> Iterator[None]:
     """The index's background thread, which must live as long as it is asked to."""
     stop = threading.Event()
-    thread = threading.Thread(target=index.run_forever, args=(stop,))
+    thread = threading.Thread(target=keep, args=(index, stop))
     thread.start()
     try:
         yield
