@@ -164,8 +164,54 @@ def test_hyperparameters_that_torch_wrote_are_the_configuration(tmp_path: Path) 
     writer.add_scalar("reward", 0.5, 1)
     writer.close()
     records, log = read(tmp_path)
-    (run,) = [record.notes[NEW_RUN] for record in records]
-    assert log.config(run) == {"loss_fn.use_cispo": 1.0, "lr": 1e-6, "kl_type": "k3"}
+    assert [dict(record.notes) for record in records] == [{}]
+    assert log.config() == {"loss_fn.use_cispo": 1.0, "lr": 1e-6, "kl_type": "k3"}
+
+
+def test_hyperparameters_written_amid_a_run_begin_no_other(tmp_path: Path) -> None:
+    tensorboard = pytest.importorskip("torch.utils.tensorboard", reason="needs torch")
+    writer = tensorboard.SummaryWriter(str(tmp_path / "run"))
+    found: list[Record] = []
+    log: Log | None = None
+    for step in range(3):
+        writer.add_scalar("reward", step / 4, step)
+        writer.flush()
+        log = log or Log(tmp_path)
+        found += log.new()
+        writer.add_hparams({"lr": 1e-6}, {"hparam/best": 0.5})
+    writer.close()
+    assert log is not None
+    found += log.close()
+    assert numbers(found) == [(step, {"reward/mean": step / 4}) for step in range(3)]
+    assert not any(record.notes for record in found)
+    assert numbers(read(tmp_path)[0]) == numbers(found)
+
+
+def test_runs_that_state_their_hyperparameters_themselves_are_all_read(tmp_path: Path) -> None:
+    """As TensorFlow's plugin keeps them: what was searched above, a folder for every run."""
+    tensorboard = pytest.importorskip("torch.utils.tensorboard", reason="needs torch")
+    for run in ("a", "b"):
+        writer = tensorboard.SummaryWriter(str(tmp_path))
+        writer.add_hparams({"lr": 1e-6}, {"reward": 0.5}, run_name=run)
+        writer.close()
+    records, log = read(tmp_path)
+    assert [record.notes.get(NEW_RUN) for record in records] == ["a", "b"]
+    assert log.config("a") == log.config("b") == {"lr": 1e-6}
+
+
+def test_a_run_keeps_its_name_when_another_begins_beside_it(tmp_path: Path) -> None:
+    write(tmp_path / "a", (1, "x", 1), suffix=".1")
+    log = Log(tmp_path)
+    found = log.new()
+    write(tmp_path / "b", (1, "x", 9))
+    found += log.new()
+    write(tmp_path / "a", (2, "x", 2), suffix=".2")
+    found += log.close()
+    assert [(record.step, record.notes.get(NEW_RUN)) for record in found] == [
+        (1, None),
+        (1, "b"),
+        (2, ""),
+    ]
 
 
 def test_hyperparameters_of_another_plugin_are_none(tmp_path: Path) -> None:
