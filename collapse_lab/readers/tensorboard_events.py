@@ -73,8 +73,9 @@ class TensorBoardEvents:
         has no name, and keeps none."""
         alone = not self._runs and len(runs) == 1
         for run in runs:
-            place = "" if alone or run == self._path else run.relative_to(self._path).as_posix()
-            self._runs.setdefault(run, place)
+            if run not in self._runs:
+                unnamed = alone or run == self._path
+                self._runs[run] = "" if unnamed else run.relative_to(self._path).as_posix()
 
     def close(self) -> list[Row]:
         return []
