@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -120,8 +120,8 @@ def score(
                         "vus_pr": {name: number(one) for name, one in volumes.items()},
                     },
                     "leave_out": held.to_dict() if held else None,
-                    "calibrated_minus_shipped": paired,
-                    "alarms_10_late_minus_now": late,
+                    "calibrated_minus_shipped": _ends(paired),
+                    "alarms_10_late_minus_now": _ends(late),
                     "used_for_calibration": sorted(used),
                     "left_out": {one.name: one.reason for one in apart},
                 }
@@ -156,6 +156,13 @@ def score(
     click.echo("\n\n".join(sections))
     for one in apart:
         click.echo(f"left out: {one.name}: {one.reason}", err=True)
+
+
+def _ends(intervals: Mapping[str, Interval]) -> dict[str, list[float | None]]:
+    """JSON-ready; what is undefined is null."""
+    from collapse_lab.scorecard.detector_scores import number
+
+    return {name: list(map(number, ends)) for name, ends in intervals.items()}
 
 
 def _rows(shipped: list[JudgedRun], calibrated: list[JudgedRun]) -> dict[str, Scores]:

@@ -212,6 +212,8 @@ def test_one_group_has_no_interval_over_groups() -> None:
     assert "2 runs of 1 groups" in told
     assert re.search(r"\| cusum \| 10 \| 0\.\d\d \[-\] \| - \|", told)
     assert "nan" not in told.lower()
-    found = json.loads(CliRunner().invoke(main, ["score", "--json", str(data)]).stdout)
+    printed = CliRunner().invoke(main, ["score", "--json", str(data)]).stdout
+    found = json.loads(printed, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
     scores = found["detectors"]["alarm or above"]
     assert scores["bootstrap"]["healthy_alarmed"] == [None, None]
+    assert found["alarms_10_late_minus_now"]["early_recall"] == [None, None]
