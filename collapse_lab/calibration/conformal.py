@@ -167,7 +167,8 @@ def _limit(
     place: int,
     detectors: Sequence[str],
 ) -> float:
-    """The next thousandth above the (n + 1 - ranks)-th smallest of the runs' largest scores.
+    """The next thousandth above the (n + 1 - ranks)-th smallest of the runs' largest scores, or the
+    next number, where those are further apart.
 
     Of the runs that are `length` records long or longer, by their first `length` records. Never
     below zero: that is an e-value of one, a chart at rest, a reward that has not fallen.
@@ -176,7 +177,8 @@ def _limit(
     largest = sorted(
         float(run.highest[name][length - 1]) for run in courses if run.records >= length
     )
-    return math.floor(1000 * max(0.0, largest[n - ranks]) + 1) / 1000
+    top = max(0.0, largest[n - ranks])
+    return max(math.floor(1000 * top + 1) / 1000, math.nextafter(top, math.inf))
 
 
 def _ranks(n: int, alpha: float) -> int:

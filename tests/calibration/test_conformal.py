@@ -62,6 +62,13 @@ def test_runs_that_never_stirred_still_leave_something_to_be_exceeded() -> None:
     assert calibrate([run(-np.inf)] * 19, 0.05, ONE).limits == {"e-detector": 0.001}
 
 
+def test_a_limit_is_above_the_score_that_sets_it_however_large_that_is() -> None:
+    # a thousandth more is the same number there
+    runs = [run(1e20)] * 19
+    found = calibrate(runs, 0.05, ONE)
+    assert all(conformal.reached(one, found) is None for one in runs)
+
+
 def test_limits_hold_up_to_the_length_that_enough_runs_have() -> None:
     long = [run(score, records=50) for score in range(1, 20)]
     short = [run(30, records=20)] * 2
