@@ -45,6 +45,9 @@ class WandbOffline:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._message: Any = tracker_module("wandb.proto.wandb_internal_pb2", path).Record
+        self._names: dict[str, str] = {}
+        """Runs by the stems of their files, of which a resumed run has several. One that is alone
+        at first has no name, and keeps none."""
         self._logs: dict[Path, LevelLog] = {}
         self._fields: dict[Path, FieldReader] = {}
         self._calls: dict[Path, LogCalls] = {}
@@ -52,7 +55,10 @@ class WandbOffline:
 
     def new(self) -> list[Row]:
         files = sorted(_files(self._path)) if self._path.is_dir() else [self._path]
-        return [row for file in files for row in self._rows(file, file.stem if files[1:] else "")]
+        alone = not self._names and len({file.stem for file in files}) == 1
+        for file in files:
+            self._names.setdefault(file.stem, "" if alone else file.stem)
+        return [row for file in files for row in self._rows(file, self._names[file.stem])]
 
     def close(self) -> list[Row]:
         return []

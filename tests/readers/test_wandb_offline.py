@@ -14,7 +14,7 @@ import pytest
 from collapse_lab.readers.base import UnreadableLog
 from collapse_lab.readers.reader import Log, read
 from collapse_lab.readers.wandb_offline import configure
-from collapse_lab.records import NEW_RUN, Record
+from collapse_lab.records import NEW_RUN, RESTART, Record
 
 pytest.importorskip("wandb", reason="needs wandb")
 
@@ -139,6 +139,26 @@ def test_a_folder_holds_its_runs_once_each(folder: Path, file: Path, tmp_path: P
         "run-b",
     ]
     assert len(records) == 14
+
+
+def test_a_run_keeps_its_name_when_it_is_resumed_or_another_begins(
+    file: Path, tmp_path: Path
+) -> None:
+    def begin(folder: str, run: str) -> None:
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / f"{run}.wandb").write_bytes(file.read_bytes())
+
+    begin("run-20261126_1-a", "run-a")
+    log = Log(tmp_path)
+    found = log.new()
+    begin("run-20261126_2-a", "run-a")
+    found += log.new()
+    begin("run-20261126_3-b", "run-b")
+    found += log.close()
+    marks = [set(record.notes) & {NEW_RUN, RESTART} for record in found]
+    assert [index for index, mark in enumerate(marks) if mark] == [7, 14]
+    assert (marks[7], marks[14], found[14].notes[NEW_RUN]) == ({RESTART}, {NEW_RUN}, "run-b")
+    assert log.config("")["epsilon"] == log.config("run-b")["epsilon"] == 0.3
 
 
 def test_a_file_that_grows_in_pieces_gives_each_step_once(file: Path, tmp_path: Path) -> None:
