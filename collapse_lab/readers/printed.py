@@ -26,6 +26,11 @@ class PrintedDict:
         self._prefix = ""
         self._lines: list[str] = []
 
+    @property
+    def begun(self) -> bool:
+        """Whether a first line has come."""
+        return bool(self._lines or self.found)
+
     def feed(self, line: str) -> None:
         """One line of the log, whatever it is."""
         if (at := line.find(self._begins)) >= 0:

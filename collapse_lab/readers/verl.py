@@ -23,6 +23,8 @@ from collapse_lab.records import RESTART
 
 _STEP = re.compile(r"(?<![\w/])step:(\d+) - (?=[^\s:]+:)")
 
+CONFIGURED = SURE - 0.1
+"""A claim by the configuration alone: the first step may be thousands of lines away."""
 NULL = "null in the log: NaN or infinite, which the writer cannot express"
 
 
@@ -42,7 +44,9 @@ class VerlConsole:
     @classmethod
     def claims(cls, head: list[str]) -> float:
         form = cls()
-        return SURE if any(form.feed(line) for line in head) else 0.0
+        if any(form.feed(line) for line in head):
+            return SURE
+        return CONFIGURED if form._printed.begun else 0.0
 
     def feed(self, line: str) -> list[Row]:
         self._printed.feed(line)

@@ -9,7 +9,7 @@ from pprint import pformat
 from typing import Any
 
 from collapse_lab.readers.printed import PrintedDict
-from collapse_lab.readers.reader import LineReader, read
+from collapse_lab.readers.reader import HEAD_LINES, LineReader, read
 
 PREFIX = "\x1b[36m(TaskRunner pid=46086)\x1b[0m "
 STEPS = [f"{PREFIX}step:{step} - actor/entropy:0.5 - actor/lr:1e-06" for step in (1, 2)]
@@ -42,12 +42,16 @@ def test_a_notebook_states_what_its_cells_printed(tmp_path: Path) -> None:
     assert len(records) == 2 and log.config() == config
 
 
-def test_the_lines_of_a_running_program_tell_it_with_the_first_record() -> None:
+def test_a_running_program_tells_it_however_long_the_first_step_takes_to_come() -> None:
     reader = LineReader()
-    config = {"actor_rollout_ref": {"actor": {"clip_ratio": 0.2}}}
-    for line in printed(config):
+    config = {"actor_rollout_ref": {"actor": {"clip_ratio": 0.2}, "rollout": {"name": "x" * 80}}}
+    *lines, last = printed(config)
+    for line in lines:
         assert reader.feed(line) == [] and reader.config == {}
-    assert reader.feed(STEPS[0]) and reader.config == config
+    for line in [last, *(f"{PREFIX}loading shard {shard}" for shard in range(2 * HEAD_LINES))]:
+        assert reader.feed(line) == [] and reader.config == config
+    assert [record.step for record in reader.feed(STEPS[0])] == [1]
+    assert reader.config == config and reader.assembler.names.framework == "verl"
 
 
 def test_the_last_one_that_is_printed_counts_and_what_is_no_plain_data_does_not() -> None:
