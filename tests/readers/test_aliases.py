@@ -37,11 +37,49 @@ def test_the_core_signals_of_a_framework_have_a_name(framework: str) -> None:
         (["env/all/reward/total", "optim/kl_sample_train_v1", "optim/entropy"], "tinker"),
         (["ppo_actor/task_reward/avg", "ppo_actor/update/entropy/avg"], "areal"),
         (["debug/vllm_vs_local_logprob_diff_mean", "objective/verifiable_reward"], "open-instruct"),
+        (["reward", "loss", "val/loss", "val/acc", "val/ppl"], "unknown"),
+        (["train/loss", "train/reward", "eval/loss", "eval/ppl", "eval/len"], "unknown"),
+        (["mean_reward", "entropy", "tool_success_rate", "parse_success_rate"], "unknown"),
+        (["eval/loss", "eval/acc", "val/loss"], None),
         (["x", "y", "z"], None),
     ],
 )
 def test_a_framework_is_known_by_its_keys(keys: list[str], framework: str | None) -> None:
     assert guess(keys) == framework
+
+
+def test_a_loss_of_an_evaluation_is_no_score_and_a_tool_s_success_not_the_task_s() -> None:
+    for keys in (["reward", "loss", "val/loss", "val/ppl"], ["train/loss", "eval/loss"]):
+        assert "eval/score" not in Names(None).translate(keys).values()
+    names = Names("verl").translate(["tool_success_rate", "eval_success_rate"])
+    assert names == {
+        "tool_success_rate": "tool_success_rate",
+        "eval_success_rate": "eval/success_rate",
+    }
+
+
+def test_roll_s_score_of_an_evaluation_is_its_mean_whatever_else_it_measures() -> None:
+    keys = ["val/env/time", "val/score/max", "val/score/mean", "val/FrozenLake/score/mean"]
+    renamed = Names("roll").translate(keys)
+    assert [key for key in keys if renamed[key] == "eval/score"] == ["val/score/mean"]
+
+
+def test_a_divergence_whose_sign_is_reversed_is_none() -> None:
+    for key in ("ppo_actor/update/approx_kl/avg", "ppo_actor/kl_rewards/avg"):
+        assert Names("areal").translate([key]) == {key: key}
+
+
+def test_trl_s_asynchronous_trainer_means_another_divergence_by_the_same_word() -> None:
+    keys = ["loss", "reward", "kl", "ratio", "clip_ratio/region_mean", "sample/staleness_mean"]
+    for names in (Names("trl"), Names(None)):
+        renamed = names.translate(keys)
+        assert (names.framework, renamed["kl"], renamed["sample/staleness_mean"]) == (
+            "trl-async",
+            "kl/old",
+            "async/staleness",
+        )
+        assert renamed["reward"] == "reward/mean" and not names.unmapped
+    assert Names("trl").translate(["reward", "kl"])["kl"] == "kl/ref"
 
 
 def test_the_same_word_means_what_the_framework_means_by_it() -> None:

@@ -18,6 +18,9 @@ from collapse_lab.signals import SIGNALS
 UNKNOWN = "unknown"
 _KEY_SETS = 1000
 """Sets of keys remembered; logs whose keys change with every line must not fill the memory."""
+VARIANTS = {"trl": "trl-async"}
+"""Framework -> its other table, which holds for a log with keys that only that one has."""
+_OPEN = re.compile(r"\w+/\*")
 ALIASES: dict[str, dict[str, str]] = {**LLM, **CLASSIC, "collapse-lab": {n: n for n in SIGNALS}}
 
 
@@ -58,10 +61,11 @@ class Names:
         return names
 
     def _decide(self, keys: tuple[str, ...]) -> tuple[str, ...]:
-        if self.framework is None and (framework := guess(keys)):
-            self.framework = framework
+        told = _variant(self.framework or guess(keys), keys)
+        if told != self.framework:
+            self.framework = told
             self._known.clear()
-            foreign = [key for key in self.unmapped if _rank(framework, key)[1] is None]
+            foreign = [key for key in self.unmapped if _rank(told or UNKNOWN, key)[1] is None]
             self.unmapped = dict.fromkeys(foreign)
         table = self.framework or UNKNOWN
         names: dict[str, str] = {}
@@ -83,13 +87,29 @@ def guess(keys: Iterable[str]) -> str | None:
     """The framework whose table knows the most of these keys; None while they could be anyone's.
 
     Two keys must fit, or all there are where only one table knows them. Names that home-grown
-    loops use as well say nothing of the framework.
+    loops use as well say nothing of the framework, nor does what fits `eval/*`.
     """
     keys = set(keys)
-    score = {name: sum(_find(name, key)[1] is not None for key in keys) for name in ALIASES}
+    tables = [name for name in ALIASES if name not in VARIANTS.values()]
+    score = {name: sum(_tells(name, key) for key in keys) for name in tables}
     best = max(score, key=lambda name: (score[name], name == UNKNOWN))
     alone = score[best] == len(keys) and sum(map(bool, score.values())) == 1
     return best if score[best] >= 2 or (keys and alone) else None
+
+
+def _variant(framework: str | None, keys: Iterable[str]) -> str | None:
+    """The framework, or the variant of it that alone has some of these keys."""
+    other = VARIANTS.get(framework or "")
+    if framework is None or other is None:
+        return framework
+    own = any(_find(other, key)[1] and not _find(framework, key)[1] for key in keys)
+    return other if own else framework
+
+
+def _tells(framework: str, key: str) -> bool:
+    """Whether a table has this key, by more than a first word that many use."""
+    position, canonical = _find(framework, key)
+    return canonical is not None and not _OPEN.fullmatch([*ALIASES[framework]][position])
 
 
 def _rank(framework: str, key: str) -> tuple[int, str | None]:

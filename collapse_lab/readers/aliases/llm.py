@@ -1,10 +1,12 @@
 """LLM post-training frameworks: source key -> canonical signal, most trusted first.
 
-What the keys mean was read in the sources of the frameworks. Three traps: the same name stands
+What the keys mean was read in the sources of the frameworks. Four traps: the same name stands
 for different pairs of distributions (TRL's `kl` is policy against reference, `ppo_kl` new against
 old, `rollout_corr/kl` trainer against sampler); `entropy_loss` is the positive entropy in verl,
-OpenRLHF and slime; and TRL's importance ratios are truncated before they are averaged, so their
-tail is cut off.
+OpenRLHF and slime; TRL's importance ratios are truncated before they are averaged, so their tail is
+cut off; and AReaL logs a mean of new less old log-prob as `approx_kl` and the KL penalty as the
+reward that it is, `kl_rewards`: divergences with their sign reversed, whose growth would read as
+none, so that they have no name here.
 """
 
 from __future__ import annotations
@@ -84,7 +86,6 @@ _VERL = {
     "val/*_success_rate": "eval/success_rate",
     "success_rate": "reward/success_rate",
     "episode/success_rate": "reward/success_rate",
-    "*_success_rate": "reward/success_rate",
     "episode/reward/mean": "reward/mean",
     "episode/length/mean": "length/episode_mean",
     "episode/valid_action_ratio": "policy/valid_frac",
@@ -113,7 +114,6 @@ _TRL = {
     "clip_ratio/high_mean": "ratio/clip_frac_high",
     "clip_ratio": "ratio/clip_frac",
     "cispo_clip_ratio": "ratio/clip_frac",
-    "ratio": "ratio/mean",
     "sampling/importance_sampling_ratio/mean": "mismatch/is_mean",
     "sampling/importance_sampling_ratio/max": "mismatch/is_max",
     "sampling/importance_sampling_ratio/min": "mismatch/is_min",
@@ -149,6 +149,14 @@ _TRL = {
     "val/clipfrac_avg": "credit/value_clip_frac",
     "lr": "optim/lr",
 }
+
+_TRL_ASYNC = {
+    "kl": "kl/old",  # k3 of the policy against the one that drew the rollouts; no reference model
+    "ratio": "ratio/mean",
+    "sample/staleness_mean": "async/staleness",
+    "perf/step_s": "time/step",
+}
+"""Of AsyncGRPOTrainer, beside what it logs as the others do."""
 
 _OPENRLHF = {
     "reward": "reward/mean",
@@ -292,7 +300,8 @@ _ROLL = {
     "token/prompt_length/mean": "length/prompt_mean",
     "tokens/prompt_length/mean": "length/prompt_mean",
     "val_correct/all/mean": "eval/success_rate",
-    "val/*": "eval/score",
+    "val/score/mean": "eval/score",
+    "val/*/score/mean": "eval/score",
     "time/step_total": "time/step",
     # projects built on it
     "reward/selected_mean": "reward/mean",
@@ -354,8 +363,6 @@ _AREAL = {
     "ppo_actor/advantages/min": "credit/advantage_min",
     "ppo_actor/update/entropy/avg": "policy/entropy",
     "ppo_actor/update/actor_loss/avg": "loss/pg",
-    "ppo_actor/kl_rewards/avg": "kl/ref",
-    "ppo_actor/update/approx_kl/avg": "kl/old",
     "ppo_actor/update/clip_ratio/avg": "ratio/clip_frac",
     "ppo_actor/update/dual_clip_ratio/avg": "ratio/dual_clip_frac",
     "ppo_actor/update/importance_weight/avg": "ratio/mean",
@@ -406,6 +413,7 @@ LLM: dict[str, dict[str, str]] = {
         "eval_reward": "eval/score",
         "eval/reward": "eval/score",
     },
+    "trl-async": _also_under("train/", {**_TRL, **_TRL_ASYNC}),
     "openrlhf": _also_under("train/", _OPENRLHF)
     | {"eval_*_pass1": "eval/success_rate", "eval/eval_*_pass1": "eval/success_rate"},
     "slime": _SLIME,
