@@ -1,11 +1,13 @@
 """The hand-off from the relay to the observer: framed bytes over a pipe that never blocks.
 
 What the pipe does not take waits in memory, and beyond a limit in a temporary file: the command
-is never held up by a slow observer, and nothing that it printed is lost to it.
+is never held up by a slow observer, and nothing that it printed is lost to it. Once the disk takes
+no more, memory has to do.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import struct
 import tempfile
@@ -33,7 +35,7 @@ class Feed:
         os.set_blocking(descriptor, False)
         self.descriptor = descriptor
         self.broken = False
-        self._limit = memory_limit
+        self._limit: float = memory_limit
         self._waiting: deque[memoryview] = deque()
         self._held = 0
         self._spill: IO[bytes] | None = None
@@ -49,9 +51,8 @@ class Feed:
         if self.broken:
             return
         data = frame(kind, payload)
-        if self._spilled > self._fetched or self._held > self._limit:
-            self._write_spill(data)
-        else:
+        behind = self._spilled > self._fetched or self._held > self._limit
+        if not (behind and self._write_spill(data)):
             self._waiting.append(memoryview(data))
             self._held += len(data)
         self.pump()
@@ -80,11 +81,22 @@ class Feed:
             self._held = self._spilled = self._fetched = 0
             os.close(self.descriptor)
 
-    def _write_spill(self, data: bytes) -> None:
-        if self._spill is None:
-            self._spill = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 (it stays open)
-        self._spill.seek(self._spilled)
-        self._spilled += self._spill.write(data)
+    def _write_spill(self, data: bytes) -> bool:
+        """False when the disk takes no more: what lies there comes back, and all stays in memory
+        from then on."""
+        try:
+            if self._spill is None:
+                self._spill = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 (it stays open)
+            self._spill.seek(self._spilled)
+            if self._spill.write(data) == len(data):
+                self._spilled += len(data)
+                return True
+        except OSError:
+            pass
+        self._limit = math.inf
+        while self._fetch():
+            pass
+        return False
 
     def _fetch(self) -> bool:
         """Takes the next piece out of the spill file; False when it holds no more."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -53,6 +54,22 @@ def test_frames_sent_while_older_ones_lie_in_the_spill_stay_behind_them() -> Non
         feed.pump()
         found += first.feed(os.read(reading, 50_000))
     assert [payload for _, payload in found] == payloads
+    feed.close()
+    os.close(reading)
+
+
+def test_on_a_disk_that_takes_no_more_everything_waits_in_memory_in_its_order() -> None:
+    reading, writing = os.pipe()
+    feed = Feed(writing, memory_limit=10)
+    payloads = [b"%d" % number * 40_000 for number in range(8)]
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))  # two and a half of them fit
+    try:
+        for payload in payloads:
+            feed.send(1, payload)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [payload for _, payload in drain(reading, feed)] == payloads
     feed.close()
     os.close(reading)
 
