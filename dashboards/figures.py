@@ -40,7 +40,8 @@ def panel(
     panel's numbers are lists, which can be appended to. `earlier` is what an earlier attempt had
     beyond the last one's reach; with it a panel is drawn anew when it grows."""
     colours = PALETTES[theme_of(theme)]
-    log = on_log_axis(signal, curve.span)
+    span = joined(curve.span, earlier.span if earlier else None)
+    log = on_log_axis(signal, span)
     smoothed = curve.smooth is not None
     xs = listed(curve.x) if growing else packed(curve.x)
     line: dict[str, Any] = {
@@ -68,10 +69,8 @@ def panel(
     marks = [*_marks(curve, colours), _told(events, colours)]
     if not growing:
         marks = [mark for mark in marks if mark["y"]]
-    span = extended(curve.span, evidence)
     if earlier is not None:
         marks.append(_before(earlier, colours))
-        span = joined(span, earlier.span)
     return {
         "data": [raw, *([smooth] if smoothed or growing else []), *marks],
         "layout": layout(
@@ -79,7 +78,7 @@ def panel(
             height=HEIGHT,
             shapes=_shapes(colours, shades, events, evidence, evidence_span, curve, log),
             xaxis={"range": list(x_range)} if x_range else {"autorange": True},
-            yaxis=vertical_axis(span, log, growing),
+            yaxis=vertical_axis(extended(span, evidence, log), log, growing),
             yaxis2={"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True},
             hovermode="closest" if few else "x",
             dragmode="zoom",

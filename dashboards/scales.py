@@ -17,14 +17,15 @@ def on_log_axis(signal: str, span: tuple[float, float] | None) -> bool:
 
 
 def extended(
-    span: tuple[float, float] | None, evidence: Evidence | None
+    span: tuple[float, float] | None, evidence: Evidence | None, log: bool
 ) -> tuple[float, float] | None:
     """The span of the values, and of the healthy band as far as it is not much wider."""
     if span is None or evidence is None:
         return span
     low, high = span
     reach = (high - low) * 0.5
-    bounds = [value for value in (evidence.low, evidence.high) if math.isfinite(value)]
+    least = 0.0 if log else -math.inf
+    bounds = [value for value in (evidence.low, evidence.high) if least < value < math.inf]
     return (
         max(min([low, *bounds]), low - reach),
         min(max([high, *bounds]), high + reach),

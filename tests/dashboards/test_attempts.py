@@ -67,6 +67,18 @@ def test_a_panel_draws_the_last_attempt_and_apart_what_an_earlier_one_had_beyond
     assert found.latest[REWARD] == "0.03"
 
 
+def test_what_an_earlier_attempt_had_may_forbid_the_logarithm(tmp_path: Path) -> None:
+    writer = RunWriter(tmp_path / "run")
+    for step, kl in [(0, 0.01), (1, 0.02), (2, 0.0), (1, 0.03)]:
+        writer.append(Record(step, float(step), {"kl/old": kl}))
+    writer.finish()
+    figure = sheet(open_desk(tmp_path, judge=False), "run", {}, "light", ["kl/old"]).figures[
+        "kl/old"
+    ]
+    low, high = figure["layout"]["yaxis"]["range"]
+    assert low < 0.0 and high > 0.03
+
+
 def test_a_live_panel_is_drawn_anew_until_the_earlier_attempt_is_passed(tmp_path: Path) -> None:
     writer = RunWriter(tmp_path / "run")
     for step in (0, 1, 2, 1):
