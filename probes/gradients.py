@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import Any
 
 import torch
@@ -45,7 +45,8 @@ class Gradients:
         if not grads:
             raise ValueError("no parameter has a gradient: call this between backward and step")
         names, group_W = _group_index(tuple(grads))
-        norm_W = torch.stack(torch._foreach_norm(list(grads.values()))).double()  # pyright: ignore
+        norms = torch._foreach_norm(list(grads.values()), 2, _wide(grads))  # pyright: ignore
+        norm_W = torch.stack(norms).double()
         square_G = norm_W.new_zeros(len(names)).index_add(0, group_W.to(norm_W.device), norm_W**2)
         norm = square_G.sum().sqrt()
         parts: Parts = {"optim/grad_norm": Mean(norm, ONE), "optim/grad_norm_max": Largest(norm)}
@@ -114,8 +115,13 @@ def layer_groups(names: list[str]) -> dict[str, list[int]]:
     return groups
 
 
+def _wide(weights: Weights) -> torch.dtype:
+    """What their sums are taken in: a norm of float16 gradients may be beyond float16."""
+    return reduce(torch.promote_types, {w.dtype for w in weights.values()}, torch.float32)
+
+
 def _sample(weights: Weights) -> Tensor:
     """Every k-th coordinate of every tensor, k such that at most about SAMPLE come together."""
     stride = 1 + sum(weight.numel() for weight in weights.values()) // (SAMPLE + 1)
     flat = (weight.detach().reshape(-1) for weight in weights.values())
-    return torch.cat([w[::stride] if stride > 1 else w for w in flat])
+    return torch.cat([w[::stride] if stride > 1 else w for w in flat]).to(_wide(weights))

@@ -251,8 +251,11 @@ class LargestMean(Part):
         totals_K = values_N.new_zeros(means).index_add(0, index_N, values_N)
         return cls(totals_K, torch.bincount(index_N, minlength=means).double())
 
-    def value(self) -> float:
-        return float((self.totals_K / self.counts_K).amax())
+    def value(self) -> float | None:
+        some_K = self.counts_K > 0
+        if not some_K.any():
+            return None
+        return float((self.totals_K[some_K] / self.counts_K[some_K]).amax())
 
 
 Parts = dict[str, Part]

@@ -18,12 +18,12 @@ class StepTensors:
     """One micro-batch, mini-batch or step, as far as the trainer knows it; None is not known.
 
     B rows (responses; in multi-turn training, turns) and T response tokens. Per token, (B, T):
-    `mask` (True on response tokens that are trained on), `logp` of the policy now, `old_logp` of
-    the policy whose ratio the loss uses, `sampler_logp` of the engine that drew the tokens,
-    `ref_logp` of the reference, `entropy` in nats, `token_ids`. `advantage` is (B, T) or (B,).
-    Per row, (B,): `group` and `trajectory` ids (by default, each row is a trajectory), `turn`
-    numbers from 0, `anchor` (equal for equal observations), `action` (equal for equal actions),
-    `reward` (raw, of the whole trajectory), `success`, `format_valid`, `action_valid`,
+    `mask` (True, or not 0, on response tokens that are trained on), `logp` of the policy now,
+    `old_logp` of the policy whose ratio the loss uses, `sampler_logp` of the engine that drew the
+    tokens, `ref_logp` of the reference, `entropy` in nats, `token_ids`. `advantage` is (B, T) or
+    (B,). Per row, (B,): `group` and `trajectory` ids (by default, each row is a trajectory),
+    `turn` numbers from 0, `anchor` (equal for equal observations), `action` (equal for equal
+    actions), `reward` (raw, of the whole trajectory), `success`, `format_valid`, `action_valid`,
     `truncated`, `prompt_length`.
 
     `clip` is the loss's (log_ratio, advantage, mask) -> gain, the gain in units of ratio *
@@ -56,6 +56,7 @@ class StepTensors:
     band: tuple[float, float] = (0.2, 0.2)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "mask", self.mask.bool())  # trainers have it in any type
         if self.mask.ndim != 2:
             raise ValueError(f"mask must be (rows, tokens) and has shape {tuple(self.mask.shape)}")
         for name, value in self.tensors():

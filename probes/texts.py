@@ -46,7 +46,7 @@ def repetition(tensors: StepTensors) -> Parts:
     """
     parts: Parts = {}
     if tensors.token_ids is not None and tensors.token_ids.shape[1] >= GRAM:
-        again_B, grams_B = _returning(tensors.token_ids, tensors.length_B)
+        again_B, grams_B = _returning(_packed(tensors, tensors.token_ids), tensors.length_B)
         again_B, grams_B = again_B[grams_B > 0], grams_B[grams_B > 0]
         parts["policy/repeated_gram_frac"] = Mean.ratio(again_B.sum(), grams_B.sum())
         parts["policy/repetition_frac"] = Mean.of(again_B >= LOOPING * grams_B)
@@ -68,6 +68,15 @@ def validity(tensors: StepTensors) -> Parts:
         parts["policy/action_invalid_frac"] = Mean.of(format_B & ~valid_B)
     parts["policy/valid_frac"] = Mean.of(valid_B)
     return parts
+
+
+def _packed(tensors: StepTensors, ids_BT: Tensor) -> Tensor:
+    """The tokens that count, from the first column on: prompts and what tools said may lie
+    before and between them."""
+    place_BT = tensors.mask.cumsum(1) - 1
+    packed_BT = torch.zeros_like(ids_BT)
+    packed_BT[tensors.row_N, place_BT[tensors.mask]] = ids_BT[tensors.mask]
+    return packed_BT
 
 
 def _returning(token_ids_BT: Tensor, length_B: Tensor) -> tuple[Tensor, Tensor]:

@@ -19,7 +19,7 @@ from collapse_lab.probes.credit import filtering
 from collapse_lab.records import Record
 from collapse_lab.signals import SIGNALS
 from collapse_lab.store import RunReader, RunWriter
-from collapse_lab.trainers.clips import HardClip
+from collapse_lab.trainers.clips import HardClip, SecondMoment
 
 
 def run_ranks(world: int, folder: Path) -> list[Record]:
@@ -90,6 +90,24 @@ def test_rows_shown_again_for_their_log_probs_do_not_count_as_responses():
     only = {"mask": tensors.mask[:1], "old_logp": tensors.old_logp[:1]}  # pyright: ignore
     probe.show(StepTensors(**only, sampler_logp=only["old_logp"]))
     assert probe.step(0).values["length/mean"] == pytest.approx(float(tensors.mask.sum() / 48))
+
+
+@pytest.mark.parametrize("kind", [torch.int64, torch.float32])
+def test_a_mask_of_zeros_and_ones_is_as_good_as_one_of_booleans(kind: torch.dtype) -> None:
+    named = fields_of(random_tensors(0))
+    seen: list[Record] = []
+    for mask in (named["mask"], named["mask"].to(kind)):
+        probe = observe(clip=SecondMoment())
+        probe.batch(**(named | {"mask": mask}))
+        seen.append(probe.step(0))
+    assert seen[0].values == seen[1].values
+    assert "ratio/clip_gate" in seen[0].values
+
+
+def test_a_step_without_a_token_to_train_on_states_nothing() -> None:
+    probe, named = Observer(), fields_of(random_tensors(0))
+    probe.batch(**(named | {"mask": torch.zeros_like(named["mask"])}))
+    assert probe.step(0).values == {}
 
 
 def test_a_step_starts_from_nothing():

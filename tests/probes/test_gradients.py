@@ -109,6 +109,24 @@ def test_a_large_model_is_sampled_and_what_is_kept_stays_small(monkeypatch):
     assert len(kept) <= 1002
 
 
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
+def test_narrow_gradients_are_measured_in_a_wider_type(kind: torch.dtype) -> None:
+    probe = Gradients()
+    params = {"a": torch.ones(2, dtype=kind, requires_grad=True)}
+    for gradient in ([49152.0, 49152.0], [49152.0, 24576.0]):
+        params["a"].grad = torch.tensor(gradient, dtype=kind)
+        values, _ = read(probe.before(params))
+        with torch.no_grad():
+            params["a"] += torch.tensor([0.25, 0.0], dtype=kind)
+        values |= read(probe.end_of_step())[0]
+    # the norm, 54954, fits float16, the products in a cosine do not; the first one, 69511, neither
+    assert values["optim/grad_norm"] == pytest.approx(24576 * math.sqrt(5), rel=1e-6)
+    assert values["optim/grad_cosine"] == pytest.approx(3 / math.sqrt(10), rel=1e-6)
+    assert values["optim/update_ratio"] == pytest.approx(0.25 / math.hypot(1.25, 1), rel=1e-6)
+    params["a"].grad = torch.tensor([49152.0, 49152.0], dtype=kind)
+    assert read(probe.before(params))[0]["optim/grad_norm"] == pytest.approx(69511.4, rel=1e-6)
+
+
 def test_a_call_before_there_is_a_gradient_is_refused():
     with pytest.raises(ValueError, match="no parameter has a gradient"):
         Gradients().before(weights(a=[1.0]))

@@ -176,6 +176,14 @@ def test_padding_is_no_repetition():
     assert values(mask=mask, token_ids=ids)["policy/repeated_gram_frac"] == 0
 
 
+def test_a_prompt_and_what_a_tool_said_are_no_part_of_the_response():
+    prompt, tool = [7] * 8, [6] * 8
+    ids = torch.tensor([[*prompt, 1, 2, 3, *tool, 4, 1, 2, 3, 4]])
+    mask = torch.isin(ids, torch.tensor([6, 7]), invert=True)
+    # 1 2 3 4 1 2 3 4: the last of its five four-grams was there before
+    assert values(mask=mask, token_ids=ids)["policy/repeated_gram_frac"] == pytest.approx(1 / 5)
+
+
 def test_an_agent_that_walks_in_circles_has_few_distinct_actions():
     got = values(
         mask=rows(6),

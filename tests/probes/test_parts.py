@@ -132,6 +132,12 @@ def test_the_largest_mean_is_that_of_the_worst_mini_batch():
     assert LargestMean.of(values, mini, 2).joined([more]).value() == 4
 
 
+def test_a_mini_batch_without_a_token_has_no_mean_that_could_be_the_largest():
+    values, mini = torch.tensor([1.0, 3.0]), torch.tensor([0, 2])
+    assert LargestMean.of(values, mini, 4).value() == 3
+    assert LargestMean.of(values[:0], mini[:0], 4).value() is None
+
+
 def test_on_host_changes_nothing_but_the_place():
     parts = everything(X, Y)
     assert read(on_host(parts)) == read(parts)
