@@ -14,7 +14,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from collapse_lab.probes.segments import compact, means, sizes, stds
+from collapse_lab.probes.segments import compact, means, ranges, sizes, stds
 from collapse_lab.trainers.rollouts import Rollouts
 
 Advantage = Callable[[Rollouts], Tensor]
@@ -31,8 +31,9 @@ class GroupCredit:
     `scaled=False` leaves out the division (Dr. GRPO, 2503.20783). Mean and std are over the
     group's trajectories, each counted once, with the mean of its turns' scores. ARLArena's code,
     not its paper, takes them over all turns, so that long episodes weigh more: `over="turns"`.
-    A group with one member has mean 0 and std 1; one whose members tie has std 1 too: what is left
-    is the penalties of single turns, which a division by next to nothing would blow up.
+    A group with one member has mean 0 and std 1; one whose members tie, up to rounding, has std 1
+    too: what is left is the penalties of single turns, and the rounding of the mean, which a
+    division by next to nothing would blow up.
     """
 
     scaled: bool = True
@@ -141,6 +142,7 @@ def _normalised(
     alone = sizes(index_N, count) < 2
     mean = torch.where(alone, 0.0, means(unit_N, index_N, count))
     std = stds(unit_N, index_N, count)
-    std = torch.where(alone | (std <= EPSILON), 1.0, std)
+    tied = ranges(unit_N, index_N, count) <= EPSILON * mean.abs().clamp(min=1)
+    std = torch.where(alone | tied, 1.0, std)
     centred_B = value_B - mean[index_B]
     return centred_B / (std[index_B] + EPSILON) if scaled else centred_B

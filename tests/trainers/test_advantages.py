@@ -57,6 +57,14 @@ def test_episodes_that_tie_leave_the_penalties_of_their_turns_as_they_are() -> N
     assert GroupCredit()(tied).tolist() == pytest.approx([-0.05, 0.05, -0.05, 0.05], abs=1e-6)
 
 
+def test_what_ties_gets_no_credit_for_the_rounding_of_its_mean() -> None:
+    # in float32 the mean of six times 9.9 is one last place above each of them, 9.5e-7
+    score = torch.full((6,), 9.9)
+    tied = rollouts_of([9.9] * 6, anchor=[0] * 6, reward_B=score, step_reward_B=score)
+    assert close(GroupCredit()(tied), [0.0] * 6)
+    assert close(AnchorCredit()(tied), [0.0] * 6)
+
+
 def test_group_ids_may_be_any_numbers_in_any_order():
     plain = random_rollouts()
     odd = plain.group_B * 10**12 - 5
