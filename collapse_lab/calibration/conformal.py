@@ -24,6 +24,7 @@ from collapse_lab.calibration.saved import Calibration
 from collapse_lab.corpus import CorpusRun
 from collapse_lab.detectors.edetector import EDetector
 from collapse_lab.detectors.limits import unreachable
+from collapse_lab.detectors.movement import Movement
 from collapse_lab.detectors.panel import SCORED, Panel
 from collapse_lab.detectors.reward_drop import RewardDrop
 from collapse_lab.scoring import Share, upper_bound
@@ -34,6 +35,8 @@ HEALTHY = ("healthy", "healthy_with_dip", "never_learned")
 CALIBRATED = (EDetector.name, RewardDrop.name)
 """What raises the alarm tier as shipped."""
 NAMES = tuple(kind.name for kind in SCORED)
+HIGHEST = {kind.name: kind.highest for kind in (EDetector, Movement)}
+"""Scores that runs do reach and none passes."""
 CONFIDENCE = 0.95
 
 
@@ -127,6 +130,11 @@ def calibrate(
         tuple(sorted({run.group for run in courses})),
         tuple(run.name for run in courses),
     )
+
+
+def out_of_reach(limits: Mapping[str, float]) -> list[str]:
+    """Detectors that will never speak: too many healthy runs have the highest score there is."""
+    return [name for name, limit in limits.items() if limit > HIGHEST.get(name, math.inf)]
 
 
 def left_out_alarms(

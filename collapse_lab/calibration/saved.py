@@ -19,7 +19,7 @@ BY_HAND = "set by hand: no calibration on healthy runs stands behind this limit"
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Limits in units of the shipped ones, and what they rest on.
+    """Limits of the detectors' scores, 1 being the shipped one, and what they rest on.
 
     `shares` is each detector's part of `alpha`. `runs` healthy runs were used, `long_enough` of
     them have the `records` records up to which the limits hold. `at_most` is the PAC bound: with

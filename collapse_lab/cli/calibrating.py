@@ -117,7 +117,8 @@ def load_calibration(path: Path | None) -> Calibration | None:
 
 def _text(found: Calibration, courses: list[Course], detectors: tuple[str, ...]) -> str:
     """What was found, and what it does and does not mean."""
-    from collapse_lab.calibration.conformal import left_out_alarms
+    from collapse_lab.calibration.conformal import left_out_alarms, out_of_reach
+    from collapse_lab.detectors.reward_drop import RewardDrop
     from collapse_lab.scoring.markdown import percent, share, table_of
 
     groups = found.groups
@@ -134,6 +135,18 @@ def _text(found: Calibration, courses: list[Course], detectors: tuple[str, ...])
         "",
         table_of(["detector", "limit (1 is the shipped one)", "share of alpha"], rows),
         "",
+    ]
+    if (drop := found.limits.get(RewardDrop.name, 0.0)) > 1:
+        asked = f"{RewardDrop.name} asks that {percent(drop - 1)} of the gain be surely lost."
+        lines += [asked, ""]
+    if silent := out_of_reach(found.limits):
+        lines += [
+            f"Nothing reaches the limit of {' and '.join(silent)}: in too many of these healthy "
+            "runs the score is as high as it can get. Give its share of alpha to another detector "
+            "(--detector).",
+            "",
+        ]
+    lines += [
         "What may be claimed:",
         f"- a run like these, of up to {found.records} records ({found.long_enough} runs are that "
         f"long), ever sees a calibrated alarm with a chance of at most "

@@ -49,6 +49,7 @@ AUDIT_LAG = 32
 against the assumption about health."""
 REST = 50
 """Records of silence after an alarm."""
+MOST_WEALTH = 1e12
 
 
 @dataclass(slots=True)
@@ -61,6 +62,7 @@ class EDetector:
     """
 
     name: ClassVar[str] = "e-detector"
+    highest: ClassVar[float] = math.log(MOST_WEALTH) / -math.log(ALPHA)
     planned_steps: int | None = None
     alpha: float = ALPHA
     limit: float | None = None
@@ -90,7 +92,7 @@ class EDetector:
             over = families[bet.rank - 1] > bet.level
             exceeded.append(over)
             payoff = 1 + BOLDNESS / bet.p0 * (over - bet.p0)
-            self._wealth[index] = min((self._wealth[index] + weight) * payoff, 1e12)
+            self._wealth[index] = min((self._wealth[index] + weight) * payoff, MOST_WEALTH)
         self.evidence = sum(self._wealth) / len(self._wealth)
         self._audit(exceeded)
         self._rest = max(0, self._rest - 1)

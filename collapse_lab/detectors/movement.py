@@ -34,6 +34,8 @@ TYPICAL = -2.34
 """Median over those records: it puts their scores around 1, and changes nothing that a calibration
 decides."""
 LEAST = 1e-8
+MOST = 100.0
+"""Of the exponent: more is no number."""
 RECORDS = 3
 """Median of so many: one wild batch is no movement."""
 REST = 50
@@ -52,6 +54,7 @@ class Movement:
     the calibration's healthy runs: `collapse-lab calibrate --detector movement`."""
 
     name: ClassVar[str] = "movement"
+    highest: ClassVar[float] = math.exp(MOST)
     limit: float | None = None
     score: float = 0.0
     _levels: deque[float] = field(default_factory=lambda: deque(maxlen=RECORDS))
@@ -69,7 +72,7 @@ class Movement:
         self._steps.append(step.record.step)
         if len(self._levels) < RECORDS:
             return None
-        self.score = math.exp(min(median(self._levels) - TYPICAL, 100.0))
+        self.score = math.exp(min(median(self._levels) - TYPICAL, MOST))
         if self.limit is None or self._rest or self.score < self.limit:
             return None
         self._rest = REST

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from click.testing import CliRunner, Result
 from made_runs import keep, made_run
 
 from collapse_lab.cli import main
+from collapse_lab.records import Record
 from collapse_lab.store import RunReader
 
 HEALTHY, ALPHA = 21, "0.1"
@@ -73,6 +75,43 @@ def test_one_detector_alone_can_be_calibrated_with_fewer(corpus: Path, tmp_path:
     )
     assert result.exit_code == 0
     assert json.loads(out.read_text())["limits"].keys() == {"cusum"}
+
+
+def test_calibrate_says_when_nothing_can_reach_a_limit(tmp_path: Path) -> None:
+    # every run leaves its course for good and keeps its reward
+    for seed in range(9):
+        keep(tmp_path / f"shifted-{seed}", made_run(seed, records=100, onset=60))
+    options = ["--alpha", "0.2", "--out", tmp_path / "c.json"]
+    told = collapse_lab("calibrate", tmp_path, *options).stdout
+    assert "Nothing reaches the limit of e-detector" in told
+    assert not any("e-detector" in a["detector"] for a in _replayed(tmp_path, tmp_path / "c.json"))
+
+
+def test_calibrate_says_which_loss_the_limit_of_the_reward_asks_for(tmp_path: Path) -> None:
+    for seed in range(9):
+        keep(tmp_path / f"dips-{seed}", [*made_run(seed), *_dip(seed)])
+    options = ["--alpha", "0.1", "--detector", "reward-drop", "--out", tmp_path / "c.json"]
+    told = collapse_lab("calibrate", tmp_path, *options).stdout
+    limit: float = json.loads((tmp_path / "c.json").read_text())["limits"]["reward-drop"]
+    assert 1.1 < limit < 2
+    assert f"reward-drop asks that {100 * (limit - 1):.0f} % of the gain be surely lost" in told
+    assert "Nothing reaches" not in told
+
+
+def _dip(seed: int) -> list[Record]:
+    """Ten records without reward, and forty as before."""
+    after = made_run(100 + seed, records=110)[60:]
+    return [
+        replace(record, values={**record.values, "reward/mean": 0.0})
+        if record.step < 70
+        else record
+        for record in after
+    ]
+
+
+def _replayed(corpus: Path, calibration: Path) -> list[dict[str, Any]]:
+    result = collapse_lab("replay", *corpus.iterdir(), "--json", "--calibration", calibration)
+    return [alarm for line in result.stdout.splitlines() for alarm in json.loads(line)["alarms"]]
 
 
 def test_score_prints_every_tier_shipped_and_calibrated(corpus: Path, calibration: Path) -> None:
