@@ -103,7 +103,7 @@ class Feed:
         if self._spill is None or self._fetched == self._spilled:
             return False
         self._spill.seek(self._fetched)
-        piece = self._spill.read(CHUNK)
+        piece = self._spill.read(min(CHUNK, self._spilled - self._fetched))
         self._fetched += len(piece)
         self._held += len(piece)
         self._waiting.append(memoryview(piece))
