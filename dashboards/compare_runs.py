@@ -79,6 +79,8 @@ def _when(summary: Summary) -> str:
     if summary.alarm_step is None:
         return ""
     text = f"{summary.alarm_severity} at {summary.alarm_step}"
+    if summary.alarm_share is None:
+        text += ", before the run went back"
     return text if summary.onset is None else f"{text}, fall began at {summary.onset}"
 
 

@@ -159,7 +159,7 @@ def panels(
             for rank, name in enumerate(chosen.runs):
                 if name in read:
                     line = curve(*read[name], window)
-                    alarm = _alarm_at(chosen.runs[name].alarm_step, chosen.zero[name], line)
+                    alarm = _alarm_at(chosen.runs[name], chosen.zero[name], line)
                     lines.append(Line(name, rank, line, alarm))
         figures[signal] = overlay(
             signal, lines, bands, _healthy(healthy, signal, by_step), theme, x_range,
@@ -198,11 +198,13 @@ def _range(xs: Sequence[Floats], low: float, high: float) -> tuple[float, float]
     return first - pad, last + pad
 
 
-def _alarm_at(step: int | None, zero: int, line: Curve) -> tuple[float, float] | None:
-    """Where a run's first alarm stands on its line; None outside of what is drawn."""
+def _alarm_at(run: Summary, zero: int, line: Curve) -> tuple[float, float] | None:
+    """Where a run's first alarm stands on its line; None outside of what is drawn, and where the
+    run has gone back behind it."""
+    step = run.alarm_step
     y = line.y if line.smooth is None else line.smooth
     known = np.flatnonzero(np.isfinite(line.x) & np.isfinite(y))
-    if step is None or not len(known):
+    if step is None or run.alarm_share is None or not len(known):
         return None
     x = line.x[known]
     if not x[0] <= step - zero <= x[-1]:

@@ -76,7 +76,7 @@ class Index:
         now = time.time()
         with self._lock:
             summaries = [entry.summary.at(now) for entry in self._entries.values()]
-        return sorted(summaries, key=lambda row: row.changed, reverse=True)
+        return sorted(summaries, key=lambda row: row.last_time, reverse=True)
 
     def summary(self, name: str) -> Summary:
         """One run's row, made now if it has to be, of a long run that is not sealed from what can
@@ -187,7 +187,7 @@ class Index:
         if entry is not None and entry.fingerprint == fingerprint:
             return
         changed = written(fingerprint)
-        outlined = Summary(name, changed=changed)
+        outlined = Summary(name, changed=changed, last_time=changed)
         with contextlib.suppress(Exception):  # `_complete` says what is wrong with it
             outlined = outline(name, meta_of(folder), changed, time.time())
         with self._lock:
@@ -203,11 +203,12 @@ class Index:
     def _complete(self, name: str, seconds: float = math.inf) -> Entry:
         folder = self.root.run(name)
         entry = self._entries[name]
-        outlined = Summary(name, changed=written(entry.fingerprint))
+        written_at = written(entry.fingerprint)
+        outlined = Summary(name, changed=written_at, last_time=written_at)
         alarms: list[Alarm] | None = None
         try:
             meta = meta_of(folder)
-            outlined = outline(name, meta, outlined.changed, time.time())
+            outlined = outline(name, meta, written_at, time.time())
             alarms, judged_here = RunReader(folder).alarms(), False
             if not alarms and not meta.get("judged"):  # nobody looked for any
                 alarms, judged_here = entry.judged, entry.judged is not None

@@ -17,6 +17,9 @@ FIELDS = (
 )  # fmt: skip
 TEXTS: Callable[[Summary], tuple[str, ...]] = attrgetter(*FIELDS)
 WORST_FIRST = tuple(HEALTH)
+NEWEST_FIRST = "-last_time"
+SORTED = set(Summary.__dataclass_fields__) - {"spark"}
+"""A spark has stretches without a number, which no order is known for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class Query:
     only: str = ""
     group: str = ""
     closed: frozenset[str] = frozenset()
-    sort: str = "changed"
+    sort: str = "last_time"
     descending: bool = True
 
     @classmethod
@@ -43,15 +46,16 @@ class Query:
                 fields.append((field, value))
             else:
                 words.append(word)
-        order = view.get("sort") or "-changed"
-        sort = order.removeprefix("-")
+        order = view.get("sort") or ""
+        if order.removeprefix("-") not in SORTED:
+            order = NEWEST_FIRST
         return cls(
             tuple(words),
             tuple(fields),
             view.get("only") or "",
             view.get("group") or "",
             frozenset((view.get("closed") or "").split(",")) - {""},
-            sort if sort in Summary.__dataclass_fields__ else "changed",
+            order.removeprefix("-"),
             order.startswith("-"),
         )
 
@@ -143,5 +147,5 @@ def _shown(row: Summary, now: float) -> dict[str, Any]:
         "id": row.name,
         "shown": inert(row.name),
         "judged": HEALTH[row.health],
-        "age": max(now - row.changed, 0.0),
+        "age": max(now - row.last_time, 0.0),
     }

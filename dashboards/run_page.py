@@ -98,13 +98,13 @@ def _facts(summary: Summary) -> list[Any]:
     if summary.planned:
         steps += f" of {summary.planned:,}"
     if summary.steps != summary.reached:
-        steps += f", {summary.steps:,} records"
+        steps += f", {summary.steps:,} record{'s' * (summary.steps != 1)}"
     pairs = [
         ("Algorithm", summary.algorithm),
         ("Task", summary.task),
         ("Framework", summary.framework),
         ("Steps", steps),
-        ("Last step", f"{parts.ago(time.time() - summary.changed)} ago" if summary.steps else ""),
+        ("Last step", f"{parts.ago(time.time() - summary.last_time)} ago" if summary.steps else ""),
         ("Pace", f"{summary.step_seconds:.3g} s a record" if summary.step_seconds else ""),
         ("Looking back", _label(summary)),
     ]

@@ -40,18 +40,18 @@ def _column(field: str, header: str, width: int, **more: Any) -> dict[str, Any]:
 
 COLUMNS = [
     _column("name", "Run", 184, pinned="left", cellRenderer="RunName"),
-    _column("health", "Health", 156, cellRenderer="RunHealth"),
+    _column("health", "Health", 166, cellRenderer="RunHealth"),
     _column("state", "State", 88, cellRenderer="RunState"),
     _column("mechanism", "First alarm, mechanism", 330, cellRenderer="FirstAlarm", flex=1,
             minWidth=216),
     _column("lead", "Lead", 60, type="rightAligned", cellRenderer="Lead",
             headerTooltip="Steps from the alarm to where half of the reward's gain was gone"),
     _column("spark", "Reward", 148, sortable=False, cellRenderer="Sparkline"),
-    _column("reached", "Steps", 72, type="rightAligned", cellRenderer="Steps"),
+    _column("reached", "Steps", 84, type="rightAligned", cellRenderer="Steps"),
     _column("algorithm", "Algorithm", 92, cellRenderer="Setting"),
     _column("task", "Task", 94, cellRenderer="Setting"),
-    _column("framework", "Framework", 106, cellRenderer="Setting"),
-    _column("changed", "Last step", 82, type="rightAligned", cellRenderer="Age"),
+    _column("framework", "Framework", 100, cellRenderer="Setting"),
+    _column("last_time", "Last step", 82, type="rightAligned", cellRenderer="Age"),
 ]  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from collapse_lab.dashboards.attempts import gone_back_behind
 from collapse_lab.dashboards.columns import Columns, Floats
 from collapse_lab.detectors.reward import REWARDS as REWARDS_FOLLOWED
 from collapse_lab.detectors.rules import FATAL
@@ -44,7 +45,9 @@ class Summary:
     first notice. `lead` is in steps, from that alarm to where
     half of the reward's gain was gone; None unless the run collapsed and was labelled, and for an
     alarm that came long before the fall. `steps` are records, which may be several training steps
-    apart; `reached` is how many of those were made.
+    apart; `reached` is how many of those were made. `alarm_share` of the records came before that
+    alarm; None where a later attempt has gone back behind it. `last_time` is when the last record
+    was made, `changed` when a file of the run was written: later where it has been copied.
     """
 
     name: str
@@ -59,12 +62,14 @@ class Summary:
     planned: int | None = None
     started: float | None = None
     changed: float = 0.0
+    last_time: float = 0.0
     step_seconds: float | None = None
     health: str = "unjudged"
     judged_here: bool = False
     alarms: int = 0
     alarm_step: int | None = None
     alarm_severity: str = ""
+    alarm_share: float | None = None
     mechanism: str = ""
     label: str = ""
     onset: int | None = None
@@ -107,6 +112,7 @@ def outline(name: str, meta: Mapping[str, Any], changed: float, now: float) -> S
         planned=_whole(meta.get("planned_steps")),
         started=_real(meta.get("started")),
         changed=changed,
+        last_time=changed,
     )
 
 
@@ -128,12 +134,14 @@ def summarise(
         steps=rows,
         reached=int(columns.steps[-1]) + int(columns.steps[0] == 0) if rows else 0,
         last_step=int(columns.steps[-1]) if rows else None,
+        last_time=_last_time(columns, outlined.changed),
         step_seconds=pace_of(columns.times[-RECENT:].tolist()),
         health=health if worst is None else SEVERITIES[worst],
         judged_here=judged_here,
         alarms=len(alarms or ()),
         alarm_step=told.step if told else None,
         alarm_severity=told.severity if told else "",
+        alarm_share=_share(columns, told) if told else None,
         mechanism=likely(told) if told else "",
         label=label.kind if label else "",
         onset=label.onset if label else None,
@@ -182,6 +190,18 @@ def spark(values: Floats, points: int = SPARK_POINTS) -> tuple[float | None, ...
         finite = part[np.isfinite(part)]
         means.append(float(f"{finite.mean():.4g}") if len(finite) else None)
     return tuple(means)
+
+
+def _share(columns: Columns, told: Alarm) -> float | None:
+    if gone_back_behind(columns, told) is not None:
+        return None
+    return min(int(np.searchsorted(columns.steps, told.step)) / max(columns.rows - 1, 1), 1.0)
+
+
+def _last_time(columns: Columns, changed: float) -> float:
+    """By the record itself, unless its clock is ahead of ours."""
+    known = columns.times[-1:]
+    return min(float(known[0]), changed) if len(known) and np.isfinite(known[0]) else changed
 
 
 def _lead(told: Alarm, label: Label, steps: Sequence[int]) -> int | None:

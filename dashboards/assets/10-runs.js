@@ -41,7 +41,7 @@
     if (!row || !row.mechanism) return null;
     if (row.alarm_step === null || row.alarm_step === undefined) return cut(row.mechanism, " muted");
     return el("span", { className: "first-alarm", title: row.mechanism },
-      el("span", { className: "at" }, row.alarm_step), el("span", { className: "why" }, row.mechanism));
+      el("span", { className: "at" }, row.alarm_step.toLocaleString("en")), el("span", { className: "why" }, row.mechanism));
   };
   cells.Lead = (props) => {
     const lead = props.data && props.data.lead;
@@ -58,7 +58,7 @@
         ? el("span", { className: "meter" }, el("span", { style: { width: 100 * share + "%" } })) : null);
   };
   cells.Age = (props) => props.data && props.data.age !== undefined
-    ? el("span", { title: new Date(1000 * props.data.changed).toLocaleString() }, ago(props.data.age)) : null;
+    ? el("span", { title: new Date(1000 * props.data.last_time).toLocaleString() }, ago(props.data.age)) : null;
   cells.Sparkline = (props) => {
     const row = props.data;
     if (unread(row)) return skeleton();
@@ -76,8 +76,8 @@
       down = value !== null;
     });
     let mark = null;
-    if (row.alarm_step !== null && row.last_step) {
-      const at = x(Math.min(1, row.alarm_step / row.last_step) * (points.length - 1));
+    if (row.alarm_share !== null) {
+      const at = x(row.alarm_share * (points.length - 1));
       mark = el("line", { x1: at, x2: at, y1: 0, y2: height, className: "spark-alarm " + row.alarm_severity });
     }
     return el("svg", {

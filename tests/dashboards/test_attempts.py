@@ -118,5 +118,7 @@ def test_the_page_says_when_its_panels_show_another_attempt_than_the_alarms(
         writer.append(Record(at, float(at), {REWARD: 0.5}, notes=told))
     writer.alarm(replace(alarm_at(step), restart=restart))
     writer.finish()
-    page = str(run_page.layout(open_desk(tmp_path, judge=False), {"path": "run"}))
+    desk = open_desk(tmp_path, judge=False)
+    page = str(run_page.layout(desk, {"path": "run"}))
     assert ("Raised before the run went back to step 10" in page) == before
+    assert (desk.index.summary("run").alarm_share is None) == before  # nor marked on its reward

@@ -93,7 +93,7 @@ def test_a_zoom_survives_a_reload_and_going_back(page: Any, app: str) -> None:
 def test_all_columns_of_the_table_fit_a_laptop(page: Any, app: str) -> None:
     page.set_viewport_size({"width": 1360, "height": 800})
     page.goto(app)
-    last = page.locator(".ag-header-cell[col-id='changed']")
+    last = page.locator(".ag-header-cell[col-id='last_time']")
     expect(last).to_be_in_viewport(ratio=1)
 
 

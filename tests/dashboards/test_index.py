@@ -69,6 +69,25 @@ def test_records_that_are_several_steps_apart_are_counted_by_their_steps(tmp_pat
     assert (row.steps, row.reached, row.planned) == (20, 200, 400)
 
 
+def test_an_alarm_is_marked_among_the_records_wherever_their_steps_begin(tmp_path: Path) -> None:
+    writer = RunWriter(tmp_path / "late", {"judged": True})
+    for step in range(1_000_000, 1_000_101):
+        writer.append(Record(step, float(step), {"reward/mean": 0.5}))
+    writer.alarm(alarm_at(1_000_075))
+    assert by_name(index_of(tmp_path))["late"].alarm_share == 0.75
+
+
+def test_the_last_step_was_when_its_record_was_made_not_when_its_file_was_copied(
+    tmp_path: Path,
+) -> None:
+    write_run(tmp_path / "old")  # its records are of the year 1970
+    ahead = write_run(tmp_path / "ahead", finish=False)
+    ahead.append(Record(9, time.time() + 3600, {"reward/mean": 0.5}))
+    rows = by_name(index_of(tmp_path))
+    assert rows["old"].last_time == 1002.0 and rows["old"].changed > 1e9
+    assert rows["ahead"].last_time == rows["ahead"].changed
+
+
 def test_a_named_mechanism_stands_before_the_signal_that_moved_most() -> None:
     named = replace(alarm_at(38), suspicions=(Suspicion("entropy_collapse"), Suspicion("format")))
     assert likely(named) == "entropy collapse: policy/entropy down"

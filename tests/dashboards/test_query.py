@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import pytest
+
 from collapse_lab.dashboards.query import Heading, Query, answer
 from collapse_lab.dashboards.summary import Summary
 
 ROWS = [
-    Summary("a", health="quiet", algorithm="grpo", task="put", lead=3, changed=1),
-    Summary("b", health="critical", algorithm="gspo", task="heat", state="running", changed=2),
+    Summary("a", health="quiet", algorithm="grpo", task="put", lead=3, last_time=1),
+    Summary("b", health="critical", algorithm="gspo", task="heat", state="running", last_time=2),
     Summary("c", health="alarm", algorithm="grpo", task="heat", mechanism="entropy down", lead=-2),
 ]
 
@@ -23,6 +25,12 @@ def test_words_are_found_anywhere_and_all_of_them() -> None:
 def test_a_field_is_asked_for_by_its_name() -> None:
     assert names({"q": "algorithm:grpo task:heat"}) == ["c"]
     assert names({"q": "nofield:grpo"}) == []
+
+
+@pytest.mark.parametrize("sort", ["spark", "-spark", "to_dict", "__class__", "-", ""])
+def test_a_column_that_nothing_is_ordered_by_leaves_the_newest_first(sort: str) -> None:
+    old, new = (Summary(str(at), spark=(None, 0.1 * at), last_time=at) for at in (1, 2))
+    assert answer([old, new], Query.of({"sort": sort})).rows == [new, old]
 
 
 def test_the_worst_come_first_and_rows_without_a_value_last() -> None:
