@@ -40,6 +40,7 @@ from collapse_lab.trainers.showing import (
 from collapse_lab.trainers.tasks import TASKS
 from collapse_lab.trainers.tasks.base import Task, task_seed
 from collapse_lab.trainers.terms import EntropyBonus, FormatPenalty, ProxyReward, ReferenceKL
+from collapse_lab.trainers.weighting import PerBudget
 
 SAMPLED_EPISODES = 2
 
@@ -64,6 +65,8 @@ def train(
     else:
         state = State.begin(recipe, cache)
     codec = state.policy.codec(task)
+    if isinstance(algorithm.weigh, PerBudget):
+        algorithm = replace(algorithm, weigh=algorithm.weigh.within(codec.response_limit(task)))
     engine = engine_of(recipe, state)
     penalty = FormatPenalty(recipe.penalty, recipe.penalised)
     proxy = ProxyReward(recipe.proxy, recipe.proxied, codec.response_limit(task), task.turn_limit)

@@ -31,11 +31,17 @@ class PerBudget:
     """Every token alike by a fixed budget: 1 / (N tokens) (Dr. GRPO, 2503.20783).
 
     The one scheme that does not sum to 1: a batch of short responses takes a shorter step.
-    `tokens` is the longest response allowed; None takes the mask's width. ARLArena's code divides
-    by that width without 1/N in "seq-mean-token-sum-norm", and with it in its Dr. GRPO mode.
+    `tokens` is the longest response allowed. None takes the mask's width, which is no fixed budget
+    where a mini-batch is as wide as its longest response; so the loop puts its own limit there
+    (`within`). ARLArena's code divides by the width without 1/N in "seq-mean-token-sum-norm", and
+    with it in its Dr. GRPO mode.
     """
 
     tokens: int | None = None
+
+    def within(self, limit: int) -> PerBudget:
+        """With this limit where none is set."""
+        return PerBudget(self.tokens or limit)
 
     def __call__(self, mask_BT: Tensor) -> Tensor:
         rows = (mask_BT.sum(1) > 0).sum()

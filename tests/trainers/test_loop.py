@@ -116,6 +116,17 @@ def test_the_filters_surplus_is_counted_as_turns_played(cache: Path):
     assert filtered[-1].values["arena/turns_played"] == 3 * plain[-1].values["arena/turns_played"]
 
 
+def test_a_budget_is_the_longest_response_of_the_task_whatever_a_mini_batch_holds(cache: Path):
+    stated: list[Record] = []
+    own: list[Record] = []
+    # so well cloned that few responses reach the limit of 12
+    cloning = Cloning(episodes=40, success=0.0, check_every=120, checked=2, batch=64)
+    few = {"steps": 2, "mini_batches": 36, "cloning": cloning}
+    train(quick("dr_grpo", weigh="per_budget(12)", **few), stated.append, cache=cache)
+    train(quick("dr_grpo", **few), own.append, cache=cache)
+    assert [numbers(record) for record in own] == [numbers(record) for record in stated]
+
+
 def test_a_cold_start_leaves_the_filter_out(cache: Path):
     records: list[Record] = []
     train(quick("sampo", cold_start=2, steps=3), records.append, cache=cache)
