@@ -17,6 +17,7 @@ from collapse_lab.dashboards.tabs import TABS
 from collapse_lab.dashboards.view import View, remembered, run_link
 from collapse_lab.inert import inert
 from collapse_lab.records import Alarm, told_first
+from collapse_lab.report.words import ended
 
 MOST_MESSAGE = 1000
 
@@ -137,7 +138,7 @@ def _verdict(desk: Desk, summary: Summary, alarms: list[Alarm]) -> Any:
             html.P(
                 [
                     html.Strong(f"{told.severity.capitalize()} at step {told.step}"),
-                    f": {reason}.{lead}",
+                    f": {ended(reason)}{lead}",
                 ]
             ),
             html.Ul([html.Li(clause) for clause in clauses]) if clauses else None,

@@ -38,15 +38,15 @@ FAMILIES = {
 
 def layout(desk: Desk, name: str, view: View) -> Any:
     columns, alarms = desk.columns(name), desk.alarms(name)
+    going = desk.index.summary(name).going
     if not columns.rows:
         raise parts.Notice(
-            f"No step has been recorded{' yet' * columns.live}",
+            f"No step has been recorded{' yet' * going}",
             "The panels appear with the first one; this page looks again by itself."
-            if columns.live
+            if going
             else "The run ended before its first step.",
             parts.waiting(),
         )
-    going = desk.index.summary(name).going
     groups = grouped(columns.names, alarms)
     return html.Div(
         [

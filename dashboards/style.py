@@ -77,7 +77,9 @@ def layout(theme: str | None, **more: Any) -> dict[str, Any]:
             "bgcolor": colours.surface, "bordercolor": colours.grid,
             "font": {"family": FONT, "size": 12, "color": colours.text},
         },
-        "xaxis": {**axis, "showgrid": False},
+        "xaxis": {
+            **axis, "showgrid": False, "exponentformat": "none", "separatethousands": True,
+        },
         "yaxis": {**axis, "nticks": 4, "exponentformat": "e"},
         "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": colours.muted},
     }  # fmt: skip

@@ -56,7 +56,7 @@ def remarks(case: Case) -> list[str]:
         said.append(f"The run was resumed at step {', '.join(map(str, case.restarts[:5]))}.")
     if case.others:
         which = "that raised the alarm" if case.alarm else "that came last"
-        said.append(f"The curves are those of the attempt {which}; others are drawn faint.")
+        said.append(f"The curves are those of the attempt {which}.")
     if case.parts > 1:
         which = "one with the worst alarm" if case.judged and case.alarms else "last one"
         said.append(f"The log holds {case.parts} runs; this is the {which}.")
@@ -78,7 +78,7 @@ def _alarm(case: Case) -> Iterator[str]:
         yield "No detector raised anything."
         return
     yield f"At step {alarm.step} the detector {alarm.detector} {RAISED[alarm.severity]}."
-    yield alarm.message[:1].upper() + alarm.message[1:].rstrip(".") + "."
+    yield alarm.message[:1].upper() + ended(alarm.message[1:])
     low, high = alarm.since_interval
     between = "" if low == high else f" (between {low} and {high})"
     before = counted(alarm.step - alarm.since)
@@ -90,7 +90,16 @@ def _alarm(case: Case) -> Iterator[str]:
             f"Step {alarm.last_healthy_step} was the last that still looked healthy: go back to a "
             "checkpoint no later than that."
         )
-    yield from (f"{note[:1].upper()}{note[1:].rstrip('.')}." for note in alarm.notes)
+    yield from (note[:1].upper() + ended(note[1:]) for note in alarm.notes)
+
+
+def ended(text: str) -> str:
+    """As a sentence.
+
+    >>> ended("it fell"), ended("is it measured?")
+    ('it fell.', 'is it measured?')
+    """
+    return text if text.endswith(("?", ".")) else f"{text}."
 
 
 def suspicions(case: Case) -> list[tuple[str, str, tuple[Remedy, ...]]]:

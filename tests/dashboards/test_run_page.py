@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,8 @@ from collapse_lab.dashboards.compare_table import outcome_table
 from collapse_lab.dashboards.comparing import choose
 from collapse_lab.dashboards.judging import judge
 from collapse_lab.records import Record
+from collapse_lab.report import open_case
+from collapse_lab.report.words import story
 from collapse_lab.store import RunWriter
 
 
@@ -61,6 +65,26 @@ def test_a_run_without_alarms_says_why(tmp_path: Path, logged: dict[str, float],
     writer.finish()
     found = page(tmp_path, "one")
     assert said in found and "verdict quiet" not in found
+
+
+@pytest.mark.parametrize(
+    ("writer", "said"),
+    [(os.getpid(), "this page looks again by itself"), (2**22 + 1, "The run ended before its")],
+)
+def test_the_first_step_is_waited_for_while_a_writer_lives(
+    tmp_path: Path, writer: int, said: str
+) -> None:
+    RunWriter(tmp_path / "one").update_meta(pid=writer)
+    assert said in page(tmp_path, "one")
+
+
+def test_a_reason_that_asks_ends_with_its_question(tmp_path: Path) -> None:
+    asks = replace(
+        alarm_at(38), message="policy/entropy has been 1 for 20 records: is it measured?"
+    )
+    write_run(tmp_path / "one", collapsing(), [asks])
+    assert "is it measured?." not in page(tmp_path, "one")
+    assert "is it measured? The change began" in " ".join(story(open_case(tmp_path / "one")))
 
 
 def test_a_cell_of_the_comparison_stands_out_only_from_a_majority(tmp_path: Path) -> None:
