@@ -110,6 +110,16 @@ def init(
     return run
 
 
+def init_or_inert(**options: Any) -> Run:
+    """`init` inside somebody else's training: where no run can be begun that is told, and the run
+    is inert."""
+    try:
+        return init(**options)
+    except Exception as error:
+        Complaints().once("begin", "no run was begun, nothing is recorded: %s", error)
+        return Run(Path(options.get("root", "runs")), None)
+
+
 def asked_to_stop_on() -> Severity | None:
     """The severity at which `watch --on-alarm stop` around this process wants it to end."""
     asked = os.environ.get(STOP_ON_VARIABLE)
@@ -132,10 +142,14 @@ class Run:
 
     @property
     def alarms(self) -> list[Alarm]:
-        """Alarms that this process has seen raised, the oldest first; inside `watch`, all of it."""
+        """Alarms that this process has seen raised, the oldest first; inside `watch`, all of it.
+        None where the folder is out of reach."""
         if self._recorder and self._recorder.judges:
             return list(self._recorder.alarms)
-        return RunReader(self.folder).alarms()
+        try:
+            return RunReader(self.folder).alarms()
+        except OSError:
+            return []
 
     def log(
         self,

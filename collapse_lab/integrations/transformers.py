@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from collapse_lab.integrations.run import Run, asked_to_stop_on, init
+from collapse_lab.integrations.run import Run, asked_to_stop_on, init_or_inert
 from collapse_lab.records import CHECKPOINT, Severity, reaches
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class CollapseCallback(TrainerCallback):
     others follow, so add the callback on every rank, with the same `stop_on` and `save_on`.
 
     Without a `run` one begins with the training, in `root`, with the trainer's arguments as its
-    config, and ends with it.
+    config, and ends with it. Where none can be begun that is told, and the training goes on.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class CollapseCallback(TrainerCallback):
             self._stop_on = self._stop_on or asked_to_stop_on()
         if self._owns_run:
             self._alarms_seen, self._stopped, self._saved = 0, False, {}
-            self.run = init(
+            self.run = init_or_inert(
                 name=self._name or args.run_name or Path(args.output_dir or "trainer").name,
                 config=args.to_dict(),
                 root=self._root,

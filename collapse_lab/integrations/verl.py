@@ -16,11 +16,11 @@ import os
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
-from collapse_lab.integrations.background import Complaints
-from collapse_lab.integrations.run import Run, init
+from collapse_lab.integrations.run import Run, init, init_or_inert
+
+VERL: dict[str, Any] = {"project": "verl", "framework": "verl"}
 
 
 @contextmanager
@@ -30,7 +30,7 @@ def watch_verl(run: Run | None = None, **options: Any) -> Generator[Run]:
     Without a `run`, `init(framework="verl", **options)` begins one that ends with the block.
     """
     own = run is None
-    run = run or _begin(**options)
+    run = run or init(**(VERL | options))
     restore = _patch(lambda _: run)
     try:
         yield run
@@ -69,21 +69,13 @@ def _patch(run: Callable[[Any], Run]) -> Callable[[], None]:
     return restore
 
 
-def _begin(**options: Any) -> Run:
-    return init(**(dict[str, Any](project="verl", framework="verl") | options))
-
-
 def _begin_once() -> Callable[[Any], Run]:
-    """Begins a run at the first call; where that fails it is told, and nothing is recorded."""
+    """Begins a run at the first call, when verl is in the middle of a step."""
     begun: list[Run] = []
 
     def run(config: Any) -> Run:
         if not begun:
-            try:
-                begun.append(_begin(config=config if isinstance(config, dict) else None))
-            except Exception as error:  # verl is in the middle of a step
-                Complaints().once("begin", "no run was begun, nothing is recorded: %s", error)
-                begun.append(Run(Path("runs"), None))
+            begun.append(init_or_inert(**VERL, config=config if isinstance(config, dict) else None))
         return begun[0]
 
     return run

@@ -249,3 +249,12 @@ def test_what_watch_asks_of_one_node_keeps_no_other_waiting(
     reader = only_run(tmp_path / "runs")
     assert len(reader.new()) == steps
     assert reader.meta["state"] == state
+
+
+def test_a_root_that_cannot_be_written_is_told_and_the_training_goes_on(tmp_path: Path):
+    (tmp_path / "runs").touch()  # no folder, and none can be made there
+    train = [sys.executable, str(EXAMPLE), "--callback", "--steps", "2", "--stop-on", "alarm"]
+    done = run(train, tmp_path)
+    assert done.returncode == 0, done.stderr.decode()
+    assert b"no run was begun, nothing is recorded: " in done.stderr
+    assert b"'train_runtime'" in done.stdout
