@@ -92,7 +92,7 @@ def _label_reward(records: Sequence[Record]) -> Label:
     peak = np.maximum.accumulate(smooth)
     gain = peak - floor
     least = max(LEAST_GAIN * float(np.abs(smooth).max()), LEAST_GAIN_NOISE * noise)
-    if gain.max() < least:
+    if gain.max() < least or not gain.any():
         return Label("never_learned")
     low, high = PERSISTENCE_RANGE
     persistence = int(min(max(PERSISTENCE_SHARE * total, low), high))

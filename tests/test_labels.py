@@ -50,6 +50,10 @@ def test_a_decay_over_most_of_the_run_is_slow() -> None:
     assert label_run(records(curve([0.9] * 20 + decay + [0.0] * 60))).kind == "slow_decay"
 
 
+def test_a_reward_that_is_always_zero_never_learned() -> None:
+    assert label_run(records([0.0] * 130)).kind == "never_learned"
+
+
 def test_noise_around_nothing_never_learned() -> None:
     rewards = np.random.default_rng(0).uniform(0, 0.1, 200).tolist()
     assert label_run(records(rewards)).kind == "never_learned"
