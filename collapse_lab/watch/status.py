@@ -6,13 +6,15 @@ may be drawing on, so `watch -- CMD` shows nothing of its own until there is an 
 
 from __future__ import annotations
 
+import contextlib
 from typing import TextIO
 
 CLEAR = "\r\x1b[K"
 
 
 class Status:
-    """Nothing where the stream is no terminal."""
+    """Nothing where the stream is no terminal. A terminal that was closed, or a pipe that nobody
+    reads any more, is no reason to stop watching."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -23,18 +25,20 @@ class Status:
         """Replaces the line."""
         if self._terminal and text != self._shown:
             self._shown = text
-            self._stream.write(f"{CLEAR}{text}")
-            self._stream.flush()
+            self._write(f"{CLEAR}{text}")
 
     def say(self, text: str) -> None:
         """Prints lines above it."""
         clear = CLEAR if self._shown else ""
-        self._stream.write(f"{clear}{text}\n{self._shown}")
-        self._stream.flush()
+        self._write(f"{clear}{text}\n{self._shown}")
 
     def close(self) -> None:
         """Takes the line away."""
         if self._shown:
-            self._stream.write(CLEAR)
-            self._stream.flush()
+            self._write(CLEAR)
         self._shown = ""
+
+    def _write(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.write(text)
+            self._stream.flush()

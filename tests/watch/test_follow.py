@@ -224,6 +224,26 @@ def test_the_command_follows_alarms_and_ends_on_a_signal(tmp_path: Path, number:
     assert (tmp_path / "SAVE").exists()
 
 
+def test_a_log_is_followed_and_alarms_go_out_when_nobody_reads_what_is_said(tmp_path: Path) -> None:
+    program = "from collapse_lab.cli import main; main()"
+    options = ["--root", str(tmp_path), "--name", "run", "--follow", str(tmp_path / "train.log")]
+    options += ["--hook", f"touch {tmp_path / 'PAGED'}"]
+    (tmp_path / "train.log").write_text(lines(1, 20))
+    line = [sys.executable, "-c", program, "watch", *options]
+    process = subprocess.Popen(line, stderr=subprocess.PIPE)
+    assert process.stderr
+    process.stderr.close()  # as a terminal or a pager is
+    with (tmp_path / "train.log").open("a") as log:
+        log.write(LINE.format(step=21, norm="nan"))
+    end = time.monotonic() + 60
+    while not (tmp_path / "PAGED").exists():
+        assert process.poll() is None and time.monotonic() < end
+        time.sleep(0.05)
+    process.terminate()
+    process.wait(30)
+    assert RunReader(tmp_path / "run").meta["state"] == "finished"
+
+
 def test_a_run_is_followed_on_after_its_watcher_was_killed(tmp_path: Path) -> None:
     program = "from collapse_lab.cli import main; main()"
     options = ["--root", str(tmp_path), "--name", "run", "--follow", str(tmp_path / "train.log")]
