@@ -104,7 +104,9 @@ class Configured(Protocol):
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 RAY_PREFIX = re.compile(r"^\s*\([\w:.-]+ pid=\d+(?:, ip=[\d.a-fA-F:]+)?\)\s?")
 RAY_REPEAT = re.compile(r" \[repeated \d+x across cluster\].*")
-_NUMPY = re.compile(r"np\.(?:float|int|uint|bool|longdouble)\w*\((.+)\)")
+_WRAPPED = re.compile(
+    r"(?:np\.(?:float|int|uint|bool|longdouble)\w*|tensor)\(([^\s,()]+)(?:, [^()]*)?\)"
+)
 
 
 def clean(line: str) -> str:
@@ -119,10 +121,13 @@ def clean(line: str) -> str:
 
 
 def number(text: str) -> float | None:
-    """The number a log prints, or None: floats, ints, nan, inf, True, False, `np.float64(...)`.
+    """The number a log prints, or None: floats, ints, nan, inf, True, False, `np.float64(...)`,
+    `tensor(...)`.
 
     >>> number("1e-07"), number("np.float64(nan)"), number("True"), number("1_0"), number("x")
     (1e-07, nan, 1.0, None, None)
+    >>> number("tensor(0.5, device='cuda:0')"), number("tensor([1., 2.])")
+    (0.5, None)
     """
     if (
         "_" not in text
@@ -134,5 +139,5 @@ def number(text: str) -> float | None:
     text = text.strip()
     if text in ("True", "False"):
         return float(text == "True")
-    wrapped = _NUMPY.fullmatch(text)
+    wrapped = _WRAPPED.fullmatch(text)
     return number(wrapped[1]) if wrapped else None

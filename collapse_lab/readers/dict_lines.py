@@ -1,7 +1,8 @@
 """Python dicts printed by home-grown loops: `{'step': 12, 'loss': 0.1, 'kl': nan}`, or behind text.
 
 Where the dict does not say its step, the text before it may: `Step 12: {'loss': 0.1}`. Else the
-dicts are counted, as JSON objects without a step are.
+dicts are counted, as JSON objects without a step are. A JSON object behind text, such as a logger
+puts before it, is read likewise where its step is stated: programs print others, too.
 """
 
 from __future__ import annotations
@@ -32,17 +33,19 @@ class DictLines(JsonLines):
         return min(0.3, super().claims(head))
 
     def parse(self, line: str) -> dict[str, Any] | None:
-        """The flat fields of the last dict in a line, else None."""
-        if "{'" not in line:
+        """The flat fields of the last dict in a line, or of the object that it ends with."""
+        if "{'" not in line and '{"' not in line:
             return None
         text = clean(line)
-        found = list(dicts(text))
-        if not found or len(found[-1][1]) < LEAST_NUMBERS:
-            return None
-        start, items = found[-1]
-        fields: dict[str, Any] = {
-            key: None if value == "None" else value for key, value in items.items()
-        }
+        if found := list(dicts(text)):
+            start, items = found[-1]
+            fields: dict[str, Any] = {
+                key: None if value == "None" else value for key, value in items.items()
+            }
+        else:
+            start = text.find('{"')
+            fields = (super().parse(text[start:]) if start > 0 else None) or {}
         if not step_candidates(fields) and (steps := _STEP.findall(text[:start])):
             fields["step"] = steps[-1]
-        return fields
+        states = bool(found) or bool(step_candidates(fields))
+        return fields if states and len(fields) >= LEAST_NUMBERS else None

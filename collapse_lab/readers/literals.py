@@ -20,7 +20,6 @@ _CALL = r"[\w.]+\((?:[^()'\"]|'[^']*')*\)"  # np.float64(0.1), tensor(0.1, devic
 _ATOM = r"[^\s'\",:{}()\[\]]+"
 _PAIR = re.compile(rf"{_KEY}({_ATOM}|{_TEXT}|{_CALL})(, |\}})")
 _NESTED = re.compile(rf"{_KEY}(?=[\[({{])")
-_TENSOR = re.compile(r"tensor\((-?[\w.+-]+)(?:, [^()]*)?\)")
 
 
 def dicts(line: str) -> Iterator[tuple[int, dict[str, str]]]:
@@ -62,9 +61,7 @@ def numbers(items: dict[str, str]) -> tuple[dict[str, float], dict[str, str]]:
     for key, text in items.items():
         if text == "None":
             values[key], notes[key] = math.nan, NULL
-        elif (value := number(text)) is not None or (
-            (tensor := _TENSOR.fullmatch(text)) and (value := number(tensor[1])) is not None
-        ):
+        elif (value := number(text)) is not None:
             values[key] = value
     return values, notes
 

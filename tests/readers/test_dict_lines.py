@@ -46,3 +46,22 @@ def test_a_trl_log_is_still_read_as_trl() -> None:
         reader.feed(f"{{'loss': 0.1, 'grad_norm': 1.0, 'reward': 0.5, 'epoch': {i / 10}}}")
     reader.close()
     assert reader.format == "trl-console"
+
+
+def test_a_tensor_is_the_number_that_it_prints(tmp_path: Path) -> None:
+    text = (
+        "{{'step': {}, 'mean_reward': tensor(0.5, device='cuda:0'), 'x': tensor([1., 2.]), 'y': 1}}"
+    )
+    found = records(tmp_path, "\n".join(text.format(i) for i in range(3)))
+    assert [dict(r.values) for r in found] == [{"reward/mean": 0.5, "y": 1.0}] * 3
+
+
+def test_json_behind_what_a_logger_puts_before_it_is_a_row_where_its_step_is_stated(
+    tmp_path: Path,
+) -> None:
+    before = "2026-11-26 10:00:00,123 INFO train.py:33 -"
+    lines = [f'{before} {{"step": {i}, "reward": NaN, "actor": {{"kl": 1}}}}' for i in (5, 9)]
+    lines += ['[step 12] {"reward": 0.5, "actor": {"kl": 2}}', 'call: {"a": 1, "b": 2}'] * 2
+    found = records(tmp_path, "\n".join(lines))
+    assert [(r.step, r.values["actor/kl"]) for r in found] == [(5, 1), (9, 1), (12, 2), (12, 2)]
+    assert math.isnan(found[0].values["reward/mean"])
