@@ -1,9 +1,9 @@
 """The watched command: started unchanged, on a pseudo-terminal where it would have had a terminal.
 
 Each of its three standard streams that is a terminal stays one; the others stay what they are:
-standard input is handed down untouched, output goes through a pipe of its own. So a progress bar
-still sees a terminal of the right size, and a redirected stream is byte for byte what the
-command wrote.
+standard input is handed down untouched, output goes through a pipe of its own, or through one where
+both go to the same place, whose order they then keep. So a progress bar still sees a terminal of
+the right size, and a redirected stream is byte for byte what the command wrote.
 
 The command leads its own process group (its own session on a pseudo-terminal). What a person or
 a scheduler sends to us or to our group therefore reaches it once: through us.
@@ -12,7 +12,9 @@ a scheduler sends to us or to our group therefore reaches it once: through us.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
+import functools
 import os
 import pty
 import signal
@@ -25,6 +27,12 @@ from dataclasses import dataclass, field
 
 STDOUT, STDERR = 1, 2
 PIPE_BYTES = 1 << 20
+FORWARDED = tuple(
+    signal.Signals[f"SIG{name}"] for name in ("INT", "TERM", "HUP", "QUIT", "USR1", "USR2")
+)
+TO_THE_COMMAND = frozenset((signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2))
+"""What is sent to one process, to end it or to have it save: its helpers (workers that load data,
+servers) would die of it before it has saved. A terminal sends the others to a whole group."""
 _WINDOW = struct.Struct("HHHH")
 
 
@@ -45,13 +53,20 @@ class Streams:
         streams = cls()
         terminals = [number for number in (STDOUT, STDERR, 0) if os.isatty(number)]
         if terminals:
-            streams.terminal = Terminal(outer=terminals[0], typed=0 in terminals)
+            streams.terminal = Terminal(
+                terminals[0], typed=0 in terminals, alone={STDOUT, STDERR} <= set(terminals)
+            )
             streams.sources[streams.terminal.master] = terminals[0]
         for number in (0, STDOUT, STDERR):
             if number in terminals and streams.terminal:
                 streams.theirs[number] = streams.terminal.slave
             elif number == 0:
                 streams.theirs[number] = None
+            elif number == STDOUT and os.path.sameopenfile(STDOUT, STDERR):
+                reading, writing = roomy_pipe()
+                streams.sources[reading] = STDERR
+                streams.theirs |= {STDOUT: writing, STDERR: writing}
+                break
             else:
                 reading, writing = roomy_pipe()
                 streams.sources[reading] = number
@@ -71,16 +86,18 @@ class Terminal:
     Only one of the two may translate what is typed and what is printed. In the foreground with a
     keyboard that is the inner one: the outer is set raw, and Ctrl-C is a byte that becomes a
     signal on the command's own terminal. Otherwise the outer one keeps its settings, and the
-    inner one passes output through as it is.
+    inner one passes output through as it is. So it does also where output does not go to the
+    terminal `alone`: what it is piped into prints there, too, and needs its settings.
     """
 
-    def __init__(self, outer: int, typed: bool) -> None:
+    def __init__(self, outer: int, typed: bool, alone: bool) -> None:
         self.outer = outer
         self.master, self.slave = pty.openpty()
         self._settings = termios.tcgetattr(outer)
         self._raw = typed and _in_foreground()
+        self.prints_raw = self._raw and alone
         inner = termios.tcgetattr(outer)
-        if not self._raw:
+        if not self.prints_raw:
             inner[1] &= ~termios.OPOST
         termios.tcsetattr(self.slave, termios.TCSANOW, inner)
         self.resize()
@@ -92,14 +109,19 @@ class Terminal:
 
     def resize(self) -> None:
         """Gives the inner terminal the outer one's size; the kernel tells the command."""
-        size = fcntl.ioctl(self.outer, termios.TIOCGWINSZ, bytes(_WINDOW.size))
-        fcntl.ioctl(self.master, termios.TIOCSWINSZ, size)
+        with contextlib.suppress(OSError):  # the outer one was closed: then we are continued, too
+            size = fcntl.ioctl(self.outer, termios.TIOCGWINSZ, bytes(_WINDOW.size))
+            fcntl.ioctl(self.master, termios.TIOCSWINSZ, size)
 
     def enter(self) -> None:
         """Takes over the outer terminal: its size, and raw input if that is how we run."""
         self.resize()
         if self.reads_keyboard:
             tty.setraw(self.outer, termios.TCSADRAIN)
+            if not self.prints_raw:
+                settings = termios.tcgetattr(self.outer)
+                settings[1] = self._settings[1]
+                termios.tcsetattr(self.outer, termios.TCSADRAIN, settings)
 
     def leave(self) -> None:
         """Gives the outer terminal back, unless we are in the background and it is not ours."""
@@ -109,7 +131,8 @@ class Terminal:
     def restore(self) -> None:
         """Gives the outer terminal its settings back, whoever has it now."""
         if self._raw:
-            termios.tcsetattr(self.outer, termios.TCSADRAIN, self._settings)
+            with contextlib.suppress(termios.error):  # it was closed
+                termios.tcsetattr(self.outer, termios.TCSADRAIN, self._settings)
 
     def suspends(self, typed: bytes) -> bool:
         """Whether these bytes hold a Ctrl-Z that would suspend.
@@ -128,8 +151,10 @@ class Child:
     ) -> None:
         """Raises OSError when the command cannot be started."""
         terminal = streams.terminal
-        self._process = subprocess.Popen(
-            list(command),
+        # else a command that redirects all of its streams would close its terminal, and die of that
+        self._held = os.dup(terminal.slave) if terminal else None
+        start = functools.partial(
+            subprocess.Popen,
             stdin=streams.theirs[0],
             stdout=streams.theirs[STDOUT],
             stderr=streams.theirs[STDERR],
@@ -139,19 +164,36 @@ class Child:
             process_group=None if terminal else 0,
             preexec_fn=(lambda: _control(terminal.slave)) if terminal else None,
         )
+        try:
+            self._process = start(list(command))
+        except OSError as error:
+            if error.errno != errno.ENOEXEC:
+                raise
+            self._process = start(["/bin/sh", *command])  # a script without #!, as for shells
         self.pid = self._process.pid
+        self._sent: set[int] = set()
         self._stop = signal.SIGSTOP if terminal else signal.SIGTSTP
         streams.close_theirs()
 
     def poll(self) -> int | None:
         """The exit code as a shell gives it (128 + n for signal n), None while it runs."""
         code = self._process.poll()
-        return 128 - code if code is not None and code < 0 else code
+        if code is None:
+            return None
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
+        if -code in self._sent:  # a launch script, which heeds no signal, leaves its training here
+            self._sent.clear()
+            signal_group(self.pid, -code)
+        return 128 - code if code < 0 else code
 
     def send(self, number: int) -> None:
-        """Sends a signal to the command's process group; nothing when it has ended."""
+        """Sends a signal to the command or its process group; nothing when it has ended."""
         if self._process.returncode is None:
-            signal_group(self.pid, number)
+            if number in TO_THE_COMMAND:
+                self._sent.add(number)
+            send(self.pid, number)
 
     def suspend(self) -> None:
         """Stops the command's process group, as Ctrl-Z would."""
@@ -165,6 +207,15 @@ def roomy_pipe() -> tuple[int, int]:
         with contextlib.suppress(OSError):  # above what this user may have
             fcntl.fcntl(writing, resize, PIPE_BYTES)
     return reading, writing
+
+
+def send(group: int, number: int) -> None:
+    """Sends a signal to a command that leads a process group, or to all of the group."""
+    if number not in TO_THE_COMMAND:
+        signal_group(group, number)
+        return
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(group, number)
 
 
 def signal_group(group: int, number: int) -> None:

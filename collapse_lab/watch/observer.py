@@ -23,7 +23,7 @@ from typing import Any
 from collapse_lab.readers.reader import LineReader
 from collapse_lab.records import Record
 from collapse_lab.watch import QUIET_SECONDS
-from collapse_lab.watch.child import STDERR, Streams, signal_group
+from collapse_lab.watch.child import FORWARDED, STDERR, Streams, send
 from collapse_lab.watch.feed import CHUNK, CLOSED, ENDED, STARTED, Feed, Frames
 from collapse_lab.watch.inbox import InboxReader
 from collapse_lab.watch.lines import Lines
@@ -40,7 +40,7 @@ UNKNOWN_EXIT = 255
 def observe(plan: Plan, streams: Streams, feed: int, orders: int) -> None:
     """The whole life of the observer process, from its fork to its end."""
     os.setsid()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+    for number in FORWARDED:
         signal.signal(number, _do_nothing)  # a handler, for hooks to start with the default
     streams.close_theirs()
     outputs = {number: os.dup(number) for number in {STDERR, *streams.sources.values()}}
@@ -265,4 +265,4 @@ class Orphans:
         return None
 
     def send(self, number: int) -> None:
-        signal_group(self._group, number)
+        send(self._group, number)

@@ -121,7 +121,8 @@ class Relay:
         shared = self._mid_line if os.isatty(self._voice) else self._mid_line & {self._voice}
         text = "\n" * bool(shared) + text.rstrip("\n") + "\n"
         self._mid_line -= shared
-        if self._reads_keyboard():  # raw: the terminal returns no carriage by itself
+        if self._terminal and self._terminal.prints_raw and self._reads_keyboard():
+            # raw: the terminal returns no carriage by itself
             text = text.replace("\n", "\r\n")
         with contextlib.suppress(OSError):
             write_all(self._voice, text.encode())

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from collapse_lab.actions import Stop
 from collapse_lab.store import RUN_VARIABLE, STOP_ON_VARIABLE
-from collapse_lab.watch.child import Child, Streams, roomy_pipe
+from collapse_lab.watch.child import FORWARDED, STDERR, Child, Streams, roomy_pipe
 from collapse_lab.watch.feed import STARTED, Feed
 from collapse_lab.watch.relay import Relay
 
@@ -28,7 +28,6 @@ READY_SECONDS = 60.0
 """How long the command waits for the observer, which may refuse an alert target."""
 SETTLE_SECONDS = 30.0
 """How long the end waits for an observer that makes no progress, alerts included."""
-FORWARDED = ("INT", "TERM", "HUP", "QUIT", "USR1", "USR2")
 
 
 class CannotWatch(Exception):
@@ -40,10 +39,10 @@ def watch(command: Sequence[str], plan: Plan, environment: Mapping[str, str]) ->
 
     Raises CannotWatch, and OSError when the command cannot be started.
     """
+    _open_standard_streams()
     streams = Streams.like_ours()
     feed_end, feed = roomy_pipe()
     orders, orders_end = os.pipe()
-    sys.stdout.flush()
     if os.fork() == 0:
         os.close(feed)
         os.close(orders)
@@ -74,6 +73,13 @@ def watch(command: Sequence[str], plan: Plan, environment: Mapping[str, str]) ->
                 f"collapse-lab: still writing to {plan.folder}; not waiting for it any longer"
             )
     return STOPPED_BY_US if relay.stopped else code
+
+
+def _open_standard_streams() -> None:
+    """Where we were started with one closed, a pipe of ours would take its number."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= STDERR:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
 
 
 def _environment(ours: Mapping[str, str], plan: Plan) -> dict[str, str]:
@@ -125,7 +131,7 @@ def _signals(waiting: _Waiting, wake: int) -> Generator[None]:
     at every signal, the end of a child included."""
     os.set_blocking(wake, False)
     handlers: dict[int, Callable[[int, FrameType | None], object]] = {
-        **{getattr(signal, f"SIG{name}"): waiting.forward for name in FORWARDED},
+        **dict.fromkeys(FORWARDED, waiting.forward),
         signal.SIGTSTP: waiting.suspend,
         signal.SIGCONT: waiting.resume,
         signal.SIGWINCH: waiting.enter,

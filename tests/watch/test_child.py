@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import shlex
 import signal
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from collapse_lab.store import RunReader
 
 Command = Callable[..., list[str]]
 Watch = Callable[..., subprocess.CompletedProcess[bytes]]
@@ -36,6 +39,46 @@ def test_output_errors_and_exit_code_are_those_of_the_bare_command(
     assert watched.stdout == bare.stdout
     assert watched.stderr == bare.stderr
     assert watched.returncode == bare.returncode == 5
+
+
+def test_output_and_errors_that_go_to_one_place_keep_their_order(
+    watch: Watch, tmp_path: Path, folder: Path
+) -> None:
+    program = """
+import os
+for step in range(1, 500):
+    os.write(1, b"step:%d - actor/grad_norm:%f\\n" % (step, step % 7 + 1))
+    os.write(2, b"warning after step %d\\n" % step)
+"""
+    watched = watch(program, stderr=subprocess.STDOUT, stdout=subprocess.PIPE, capture_output=False)
+    bare = subprocess.run(
+        [sys.executable, tmp_path / "train.py"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    ours = [line for line in watched.stdout.splitlines(True) if line.startswith(b"collapse-lab")]
+    assert watched.stdout.replace(b"".join(ours), b"") == bare.stdout
+    assert [record.step for record in RunReader(folder).new()] == list(range(1, 500))
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_without_one_of_its_standard_streams_a_command_runs_all_the_same(
+    command: Command, tmp_path: Path, folder: Path, closed: str
+) -> None:
+    program = "open('came', 'w').close(); raise SystemExit(6)"
+    line = ["sh", "-c", f'"$@" {closed}', "sh", *command(program)]
+    assert subprocess.run(line, cwd=tmp_path, capture_output=True).returncode == 6
+    assert (tmp_path / "came").exists()
+    assert RunReader(folder).meta["exit_code"] == 6
+
+
+def test_a_script_that_names_no_interpreter_is_run_by_a_shell(
+    command: Command, tmp_path: Path
+) -> None:
+    script = tmp_path / "launch"
+    script.write_text("echo launched $1\n")
+    script.chmod(0o755)
+    done = subprocess.run([*command("")[:-2], script, "it"], cwd=tmp_path, capture_output=True)
+    assert done.stdout == b"launched it\n"
+    assert done.returncode == 0
 
 
 def test_death_by_a_signal_is_reported_as_shells_do(watch: Watch) -> None:
@@ -107,6 +150,79 @@ def test_each_signal_reaches_the_command_exactly_once(command: Command, tmp_path
         time.sleep(0.1)
     assert process.stdout.readline() == b"SIGINT SIGTERM SIGHUP SIGUSR1 SIGUSR2 SIGQUIT\n"
     assert process.wait(30) == 0
+
+
+SAVING = """
+import signal, subprocess, sys, time
+signal.signal(signal.SIG{0}, lambda *_: print("saving", flush=True))
+helper = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+time.sleep(1)
+print("ready", flush=True)
+signal.sigtimedwait([signal.SIGALRM], 2)
+helper.communicate(b"\\n", timeout=30)
+sys.exit(helper.returncode)
+"""
+
+
+@pytest.mark.parametrize("name", ["TERM", "USR1", "USR2"])
+def test_what_asks_the_command_to_save_does_not_kill_its_helpers(
+    command: Command, tmp_path: Path, name: str
+) -> None:
+    process = subprocess.Popen(
+        command(SAVING.format(name)), stdout=subprocess.PIPE, cwd=tmp_path, preexec_fn=heed_signals
+    )
+    assert process.stdout and process.stdout.readline() == b"ready\n"
+    process.send_signal(getattr(signal, f"SIG{name}"))
+    assert process.stdout.readline() == b"saving\n"
+    assert process.wait(30) == 0
+
+
+def test_a_launch_script_that_is_ended_takes_its_training_along(
+    command: Command, tmp_path: Path
+) -> None:
+    program = """
+import signal, time
+def save(number, frame):
+    print("saving", flush=True)
+    raise SystemExit
+signal.signal(signal.SIGTERM, save)
+print("ready", flush=True)
+time.sleep(30)
+print("not told", flush=True)
+"""
+    (tmp_path / "training.py").write_text(program)
+    line = command("")[:-2]  # without Python and the script
+    process = subprocess.Popen(
+        [*line, "sh", "-c", f"{sys.executable} training.py & wait"],
+        stdout=subprocess.PIPE,
+        cwd=tmp_path,
+        preexec_fn=heed_signals,
+    )
+    assert process.stdout and process.stdout.readline() == b"ready\n"
+    process.terminate()
+    assert process.wait(30) == 128 + signal.SIGTERM
+    assert process.stdout.readline() == b"saving\n"
+
+
+@pytest.mark.parametrize("name", ["USR1", "USR2"])
+def test_a_signal_to_every_process_of_a_job_does_not_end_watching(
+    command: Command, tmp_path: Path, folder: Path, name: str
+) -> None:
+    number = getattr(signal, f"SIG{name}")
+    program = f"""
+import signal, time
+signal.signal({number}, lambda *_: print("step:1 - actor/grad_norm:0.5", flush=True))
+print("ready", flush=True)
+time.sleep(2)
+"""
+    process = subprocess.Popen(
+        command(program), stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path
+    )
+    assert process.stdout and process.stdout.readline() == b"ready\n"
+    os.kill(RunReader(folder).meta["pid"], number)
+    process.send_signal(number)
+    assert process.communicate(timeout=60)[1] == b""
+    assert [record.step for record in RunReader(folder).new()] == [1]
 
 
 def test_a_signal_that_we_were_told_to_ignore_is_ignored_by_the_command_too(
@@ -189,6 +305,65 @@ def test_ctrl_c_on_a_terminal_interrupts_the_command_once(command: Command, tmp_
     )
     assert output.endswith(b"SIGINT SIGQUIT\r\n")
     assert code == 0
+
+
+def test_a_command_that_redirects_all_of_its_streams_keeps_its_terminal(
+    command: Command, tmp_path: Path
+) -> None:
+    program = """
+import os, time
+log = os.open("log", os.O_RDWR | os.O_CREAT)
+for number in range(3):
+    os.dup2(log, number)
+time.sleep(1)
+print("still here")
+"""
+    output, code = on_a_terminal(command(program), tmp_path, [])
+    assert (output, code) == (b"", 0)
+    assert (tmp_path / "log").read_bytes() == b"still here\n"
+
+
+def test_what_output_is_piped_into_prints_on_the_terminal_as_ever(
+    command: Command, tmp_path: Path
+) -> None:
+    program = "import sys; print('one'); print('two'); print('three', file=sys.stderr)"
+    line = ["sh", "-c", '"$@" | (sleep 3; cat)', "sh", *command(program)]
+    output, _ = on_a_terminal(line, tmp_path, [])
+    assert output == b"three\r\none\r\ntwo\r\n"
+
+
+def test_a_command_that_saves_when_its_terminal_is_closed_is_watched_to_its_end(
+    command: Command, tmp_path: Path, folder: Path
+) -> None:
+    program = """
+import signal, time
+def save(number, frame):
+    try:
+        print("step:2 - actor/grad_norm:nan", flush=True)
+    except OSError:
+        pass
+signal.signal(signal.SIGHUP, save)
+print("step:1 - actor/grad_norm:0.5", flush=True)
+print("ready", flush=True)
+time.sleep(3)
+raise SystemExit(7)
+"""
+    line = shlex.join([*command(program), "--once"])
+    pid, master = pty.fork()
+    if pid == 0:  # a shell leads the session, as in a terminal window, and the command runs in it
+        os.chdir(tmp_path)
+        os.execvp("sh", ["sh", "-c", f"{line}; true"])
+    output = b""
+    while b"ready" not in output:
+        output += os.read(master, 1 << 16)
+    os.close(master)
+    os.waitpid(pid, 0)
+    end = time.monotonic() + 60
+    while (meta := RunReader(folder).meta)["state"] == "running":
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert meta["exit_code"] == 7
+    assert [alarm.step for alarm in RunReader(folder).alarms()] == [2]
 
 
 def test_what_is_typed_reaches_the_command(command: Command, tmp_path: Path) -> None:
