@@ -56,6 +56,7 @@ _TABLE = (
     Signal("reward/max", "reward", "identity", "none", "reward", "largest reward of the batch"),
     Signal("reward/min", "reward", "identity", "none", "reward", "smallest reward of the batch"),
     Signal("reward/success_rate", "reward", "logit", "down", "share", "share of rollouts that solve the task"),
+    Signal("reward/accuracy", "reward", "identity", "down", "reward", "mean reward for right answers, where others are paid for too"),
     Signal("reward/format", "reward", "identity", "down", "reward", "mean reward for a well-formed answer"),
     Signal("reward/group_std", "credit", "log", "down", "reward", "mean spread of the reward within a group"),
     Signal("reward/zero_std_frac", "credit", "logit", "up", "share", "share of groups whose rewards are all equal: no gradient", constant=True),

@@ -13,8 +13,8 @@ from collapse_lab.records import Evidence, Record, Severity
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One record, its residuals and its reward; `excused` after a restart, when residuals do not
-    count.
+    """One record, its residuals, its reward and what it pays for right answers; `excused` after a
+    restart, when residuals do not count.
 
     `deviations` holds each monitored family's largest residual in a bad direction this step.
     """
@@ -24,6 +24,7 @@ class Step:
     excursions: Excursions
     deviations: dict[str, float]
     reward: Reward
+    accuracy: Reward
     excused: bool
 
 

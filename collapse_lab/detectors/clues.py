@@ -21,7 +21,7 @@ def _numerical(scene: Scene) -> Clue | None:
 
 
 PAID = ("reward/mean", "reward/penalised_mean")
-SOLVED = ("reward/success_rate", "eval/success_rate", "eval/score")
+SOLVED = ("reward/success_rate", "reward/accuracy", "eval/success_rate", "eval/score")
 LOST, KEPT = 0.6, 0.95
 """Of their levels before: what is solved has fallen below the one, what is paid is above the
 other."""

@@ -126,7 +126,16 @@ class Panel:
             self._judged = record.step if self._judged is None else self._judged
         deviations = {} if excused else state.excursions.deviations()
         state.reward.update(record.values)
-        return Step(record, residuals, state.excursions, deviations, state.reward, excused)
+        state.accuracy.update(record.values)
+        return Step(
+            record,
+            residuals,
+            state.excursions,
+            deviations,
+            state.reward,
+            state.accuracy,
+            excused,
+        )
 
     def _go_on_from(self, step: int) -> None:
         """A restart at this step: what is known of it and of later ones is forgotten, but for what

@@ -15,12 +15,14 @@ from collapse_lab.noise import step_noise
 REWARDS = ("reward/success_rate", "reward/mean", "reward/penalised_mean")
 """The first of these that a run logs is followed, as `labels.py` prefers it; a success rate
 that appears later takes over."""
+ACCURACY = ("reward/accuracy",)
 NOISE_MEMORY = 256
 
 
 @dataclass(slots=True)
 class Reward:
-    """`now` is this record's, as far as it can be believed (`plausible.py`), NaN where it has none.
+    """The first of `names` that a run logs: `now` is this record's, as far as it can be believed
+    (`plausible.py`), NaN where it has none.
 
     `first` says that it is the first one of `signal`: what is known of another, followed before,
     counts no more. `floor` is what a policy earns that has learned nothing: zero for rewards that
@@ -28,6 +30,7 @@ class Reward:
     and zero before there are two.
     """
 
+    names: tuple[str, ...] = REWARDS
     signal: str = ""
     now: float = math.nan
     first: bool = False
@@ -38,9 +41,9 @@ class Reward:
     _plausible: Plausible = field(default_factory=Plausible)
 
     def update(self, values: Mapping[str, float]) -> None:
-        signal = followed(values, self.signal)
+        signal = followed(values, self.signal, self.names)
         if signal != self.signal:
-            self.__init__(signal)
+            self.__init__(self.names, signal)
         reward = values.get(signal, math.nan)
         self.now = self._plausible(reward) if math.isfinite(reward) else math.nan
         self.first = math.isfinite(self.now) and math.isnan(self._last)
@@ -53,12 +56,12 @@ class Reward:
         self.floor = min(self.floor, self.now)
 
 
-def followed(values: Mapping[str, float], signal: str) -> str:
+def followed(values: Mapping[str, float], signal: str, names: tuple[str, ...] = REWARDS) -> str:
     """The reward to follow from a record on, where `signal` was followed until then, "" if none.
 
     >>> followed({"reward/mean": 1.0}, ""), followed({"reward/mean": 1.0}, "reward/success_rate")
     ('reward/mean', 'reward/success_rate')
     """
-    preferred = next((name for name in REWARDS if name in values), signal)
-    better = not signal or REWARDS.index(preferred) < REWARDS.index(signal)
+    preferred = next((name for name in names if name in values), signal)
+    better = not signal or names.index(preferred) < names.index(signal)
     return preferred if better else signal

@@ -163,3 +163,58 @@ def test_of_two_runs_that_lost_everything_the_one_that_stays_so_scores_more() ->
     steady = [0.85 - index % 2 / 10 for index in range(60)]
     short, long = (score_after(steady + [0.0] * records) for records in (4, 40))
     assert 1.0 < short < long < 2
+
+
+def hacked(after: float, accuracy: str = "reward/accuracy") -> list[Alarm]:
+    """Right answers are paid less and less from record 100 on; `after` is where the reward goes."""
+    rng = np.random.default_rng(3)
+    panel, found = Panel(), list[Alarm]()
+    for index in range(160):
+        gone = min(1.0, max(0.0, (index - 100) / 20))
+        values = {"reward/mean": 0.9 + gone * (after - 0.9), accuracy: 0.8 * (1 - gone)}
+        values = {name: value + rng.normal(0, 0.03) for name, value in values.items()}
+        found += panel.update(Record(index, values=values))
+    return [alarm for alarm in found if alarm.detector == "reward-drop"]
+
+
+def test_right_answers_that_are_lost_while_the_reward_is_not_are_told() -> None:
+    (alarm,) = hacked(after=1.2)
+    assert 105 < alarm.step <= 120 and 95 <= alarm.since <= 105
+    assert "the reward for right answers has lost" in alarm.message
+    assert alarm.evidence[0].signal == "reward/accuracy"
+    assert any("the reward as a whole has not been lost" in note for note in alarm.notes)
+    assert alarm.suspicions[0].mechanism == "reward_hacking"
+
+
+def test_another_part_of_the_reward_may_be_lost() -> None:
+    """It may have been paid for what a policy gives up as it learns."""
+    assert hacked(after=0.9, accuracy="rewards/length_reward/mean") == []
+
+
+def test_a_reward_that_is_lost_after_its_right_answers_is_told_too_and_not_the_other_way_round():
+    """Until record 100 it pays 1.2 for the form and 1 for answers, in turn less and less."""
+
+    def told(form_first: bool) -> list[str]:
+        panel, found = Panel(), list[str]()
+        for index in range(200):
+            early, late = (max(0.0, 1 - max(0, index - start) / 10) for start in (100, 140))
+            form, answers = (1.2 * early, late) if form_first else (1.2 * late, early)
+            values = {"reward/mean": form + answers + index % 3 / 50, "reward/accuracy": answers}
+            found += [
+                alarm.evidence[0].signal
+                for alarm in panel.update(Record(index, values=values))
+                if alarm.detector == "reward-drop"
+            ]
+        return found
+
+    assert told(form_first=False) == ["reward/accuracy", "reward/mean"]
+    assert told(form_first=True) == ["reward/mean"]
+
+
+def test_the_score_is_that_of_the_worse_of_the_two() -> None:
+    panel = Panel(limits=unreachable(("reward-drop",)))
+    for index in range(80):
+        answers = 0.8 if index < 60 else 0.1
+        values = {"reward/mean": 2 + index % 2 / 10, "reward/accuracy": answers + index % 2 / 10}
+        panel.update(Record(index, values=values))
+    assert 1.4 < panel.scores()["reward-drop"] < 2

@@ -100,6 +100,18 @@ _TRL = {
     "reward": "reward/mean",
     "reward_std": "reward/std",
     "frac_reward_zero_std": "reward/zero_std_frac",
+    "rewards/accuracy_reward/mean": "reward/accuracy",
+    "rewards/reasoning_accuracy_reward/mean": "reward/accuracy",
+    "rewards/correctness_reward_func/mean": "reward/accuracy",
+    "rewards/correctness_reward/mean": "reward/accuracy",
+    "rewards/check_answer/mean": "reward/accuracy",  # Unsloth's notebooks
+    "rewards/MathAccuracy/mean": "reward/accuracy",  # ms-swift
+    "rewards/accuracy_reward": "reward/accuracy",
+    "rewards/correctness_reward_func": "reward/accuracy",
+    "rewards/correctness_reward": "reward/accuracy",
+    "rewards/check_answer": "reward/accuracy",
+    "rewards/MathAccuracy": "reward/accuracy",
+    "rewards/think_format_reward/mean": "reward/format",
     "rewards/format_reward/mean": "reward/format",
     "rewards/format_reward_func/mean": "reward/format",
     "rewards/format_reward": "reward/format",
