@@ -28,7 +28,7 @@ WIDTH, COLUMNS, LEFT, GAP, HEAD = 880, 5, 12, 12, 58
 REWARD, SCORES, CAPTION, SPACE = 54, 26, 42, 14
 CELL = (WIDTH - 2 * LEFT - (COLUMNS - 1) * GAP) / COLUMNS
 HEIGHT = CAPTION + REWARD + 2 + SCORES + SPACE
-SUCCESS = "rewards/accuracy_reward/mean"
+SUCCESS = "reward/accuracy"
 """Under TRL, what a run with a proxy for a reward is labelled by."""
 HIGHEST = 1.5
 """Of a limit: scores beyond it are drawn there."""

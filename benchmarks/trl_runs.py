@@ -42,7 +42,7 @@ GROUP = 8
 ON_CPU = SETTINGS + LATER + CHANGED + CHANGED_OTHERS
 """What is made where `--only` names nothing."""
 POLICIES, CHECKPOINTS = "policies", "checkpoints"
-ACCURACY = "rewards/accuracy_reward/mean"
+ACCURACY = "reward/accuracy"
 
 
 def run_all(settings: Sequence[Setting], root: Path, minutes: float = math.inf) -> None:

@@ -69,7 +69,7 @@ def test_trl_goes_on_with_another_rate_and_other_weights_of_the_rewards(tmp_path
     rates = [record.values["optim/lr"] for record in records]
     assert rates == pytest.approx([1e-4] * 3 + [5e-4] * 3)
     for place, record in enumerate(records):
-        right = record.values["rewards/accuracy_reward/mean"]
+        right = record.values["reward/accuracy"]
         told = 0.1 * record.values["reward/format"] + right if place < 3 else 2 * right
         assert record.values["reward/mean"] == pytest.approx(told, abs=1e-6)
     config = read_meta(tmp_path / name_of(setting, 0))["config"]

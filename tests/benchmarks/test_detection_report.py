@@ -170,13 +170,13 @@ def test_a_cell_says_how_the_alarm_missed() -> None:
 def test_a_run_whose_reward_hides_its_fall_is_drawn_by_what_labelled_it() -> None:
     success = [0.1 + 0.8 * min(step / 30, 1) * (step < 60) for step in range(LENGTH)]
     records = [
-        Record(step, values={"reward/mean": step, "rewards/accuracy_reward/mean": share})
+        Record(step, values={"reward/mean": step, "reward/accuracy": share})
         for step, share in enumerate(success)
     ]
     label = label_run([Record(step, values={"reward/mean": x}) for step, x in enumerate(success)])
     assert label.kind == "collapse"
     hacked = CorpusRun("hacked", records, label, {}, "g")
-    assert detection_gallery.labelled_by(hacked) == "rewards/accuracy_reward/mean"
+    assert detection_gallery.labelled_by(hacked) == "reward/accuracy"
     honest = CorpusRun("honest", records, Label("healthy"), {}, "g")
     assert detection_gallery.labelled_by(honest) == "reward/mean"
 

@@ -29,7 +29,7 @@ def test_a_run_that_is_paid_for_something_else_is_judged_by_its_right_answers():
             step,
             values={
                 "reward/mean": 0.4 + 0.01 * step,
-                "rewards/accuracy_reward/mean": 0.4 + 0.01 * step if step < 40 else 0.0,
+                "reward/accuracy": 0.4 + 0.01 * step if step < 40 else 0.0,
             },
         )
         for step in range(80)
@@ -91,7 +91,7 @@ def test_a_run_is_recorded_from_trl_itself_resumes_and_is_not_made_twice(tmp_pat
     assert [record.step for record in records] == list(range(2, 18, 2))
     for record in records:
         assert {"reward/mean", "reward/format", "policy/entropy", "optim/lr"} < record.values.keys()
-        assert 0 <= record.values["rewards/accuracy_reward/mean"] <= record.values["reward/format"]
+        assert 0 <= record.values["reward/accuracy"] <= record.values["reward/format"]
 
     begun = meta["started"]
     run_all([short], root)
