@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.named_mechanisms import alarms_of, named
+from benchmarks.named_mechanisms import named_without_and_with
 from collapse_lab.configured.frameworks import setup_of
 from collapse_lab.configured.suspects import suspects_of
 from collapse_lab.corpus import CorpusRun, read_corpus
@@ -45,7 +45,7 @@ class Judged:
 
 
 def judged(run: CorpusRun) -> Judged:
-    without, with_it = (named(alarms_of(run, config)) for config in (None, run.config))
+    without, with_it = named_without_and_with(run, run.config)
     return Judged(
         run.name,
         run.label.kind,

@@ -8,11 +8,11 @@ and what collapsed there did so by a tolerant clip where the algorithm has one, 
 (docs/arena.md). Asked is the first alarm of a tier, and of it the mechanism that is named first.
 A run that no alarm of the tier caught is no row's.
 
-Each run is judged without its configuration and with it, which changes no alarm and only what an
-alarm names. Whoever sets a failure up does so by the configuration, so what that alone says is
-asked as well: what it makes possible, or else a rate that is too high. `--suppose loss_type=cispo`
-puts another configuration on the same records (of TRL's runs, in its arguments): how much of what
-is named is the configuration's?
+Each run is judged without its configuration and, where that says something, with it, which changes
+no alarm and only what an alarm names. Whoever sets a failure up does so by the configuration, so
+what that alone says is asked as well: what it makes possible, or else a rate that is too high.
+`--suppose loss_type=cispo` puts another configuration on the same records (of TRL's runs, in its
+arguments): how much of what is named is the configuration's?
 
 `--seeds` takes the runs of those seeds alone: the rules were made while looking at seed 0 (of the
 arena, at all).
@@ -24,21 +24,20 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from benchmarks.arena_runs import COLLAPSED
 from benchmarks.run_folders import seed_of, with_folders
-from collapse_lab.configured.suspects import suspects_of
+from collapse_lab.configured.suspects import NOTHING, suspects_of
 from collapse_lab.corpus import CorpusRun
 from collapse_lab.detectors.clues import RULES
-from collapse_lab.detectors.panel import Panel
 from collapse_lab.mechanisms import MECHANISMS
 from collapse_lab.records import Alarm
+from collapse_lab.scorecard.judged import raised_in
 from collapse_lab.scoring.markdown import share, table_of
 from collapse_lab.scoring.shares import Share
-from collapse_lab.watch import detect
 
 TOLERANT = ("cispo", "sapo")
 """The arena's algorithms whose clip lets tokens beyond the band push."""
@@ -47,18 +46,22 @@ NOTHING_ELSE: Mapping[str, str] = {}
 TIERS = {"alarm": ("alarm", "critical"), "watch": ("watch",)}
 
 
+Named = dict[str, tuple[str, ...]]
+"""What the first alarm of each tier names, the likeliest first; no entry for a tier that raised
+none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Caught:
-    """A collapsed run: what was set up to go wrong, and what its first alarm of each tier names,
-    the likeliest first; no entry for a tier that raised none. `configured` is what it names where
-    the configuration is known, `alone` what the configuration says by itself, and `ruled_out` what
-    that rules out."""
+    """A collapsed run: what was set up to go wrong, and what is named: `configured`
+    where the configuration is known. `alone` is what the configuration says by itself, and
+    `ruled_out` what it rules out."""
 
     name: str
     algorithm: str
     truth: str
-    named: dict[str, tuple[str, ...]]
-    configured: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    named: Named
+    configured: Named = field(default_factory=dict[str, tuple[str, ...]])
     alone: tuple[str, ...] = ()
     ruled_out: frozenset[str] = frozenset()
 
@@ -74,8 +77,7 @@ def caught_in(
                 run.name,
                 run.facts["algorithm"],
                 truth(run),
-                named(alarms_of(run)),
-                named(alarms_of(run, config)),
+                *named_without_and_with(run, config),
                 said_by(config),
                 frozenset(suspects_of(config).ruled_out),
             )
@@ -102,12 +104,19 @@ def said_by(config: Mapping[str, Any]) -> tuple[str, ...]:
     return *(key for key in RULES if key in possible and key != "reward_hacking"), "learning_rate"
 
 
-def alarms_of(run: CorpusRun, config: Mapping[str, Any] | None = None) -> list[Alarm]:
-    panel = Panel(run.planned_steps, config=config)
-    return [alarm for _, raised in detect(run.records, lambda: panel) for alarm in raised]
+def named_without_and_with(run: CorpusRun, config: Mapping[str, Any]) -> tuple[Named, Named]:
+    """By the run without a configuration, and with this one; the same where it says nothing."""
+    without = _named_in(run, {})
+    if not without or suspects_of(config) == NOTHING:
+        return without, without
+    return without, _named_in(run, config)
 
 
-def named(alarms: Sequence[Alarm]) -> dict[str, tuple[str, ...]]:
+def _named_in(run: CorpusRun, config: Mapping[str, Any]) -> Named:
+    return named([alarm for _, alarm in raised_in(replace(run, config=config))])
+
+
+def named(alarms: Sequence[Alarm]) -> Named:
     first = {
         tier: next((alarm for alarm in alarms if alarm.severity in severities), None)
         for tier, severities in TIERS.items()
