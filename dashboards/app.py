@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -159,7 +160,8 @@ def _shell_callbacks(app: App, desk: Desk) -> None:
 
 
 def pulse(desk: Desk) -> dict[str, Any]:
-    """What an open page asks for every second: whether anything has changed, and the news.
+    """What an open page asks for every second: whether anything has changed, the news, and whether
+    it tells the age of something by a minute that is over.
 
     Not a callback, which would cost the page more than the server. `heard` is how much of the
     news the page has had, `run` the run that it shows.
@@ -168,7 +170,9 @@ def pulse(desk: Desk) -> dict[str, Any]:
 
     news = desk.index.news
     heard = request.args.get("heard", len(news), type=int)
+    now = time.time()
     answer: dict[str, Any] = {"version": desk.index.version, "heard": len(news)}
+    answer["minute"] = int(now // 60)
     answer["news"] = [
         {
             "link": run_link(item.run),
@@ -185,7 +189,8 @@ def pulse(desk: Desk) -> dict[str, Any]:
         except UnknownRun:
             return answer | {"head": "gone", "rows": "gone"}
         alarms = len(desk.alarms(name))
-        facts = (summary.state, summary.health, summary.alarms, summary.steps, summary.label)
+        age = parts.ago(now - summary.last_time)
+        facts = (summary.state, summary.health, summary.alarms, summary.steps, summary.label, age)
         answer["head"] = "|".join(str(fact) for fact in facts)
         answer["rows"] = f"{columns.rows}|{columns.version}|{alarms}|{columns.whole}"
     return answer

@@ -160,8 +160,10 @@
             ns.set_props(tab + "-tick", { data: now.rows });
           }
         }
-        if (now.version !== before.version) {
+        if (now.version !== before.version || now.minute !== before.minute) {
           if (window.collapseLab.refreshRuns) window.collapseLab.refreshRuns();
+        }
+        if (now.version !== before.version) {
           if (document.getElementById("compare")) ns.set_props("compare-tick", { data: now.version });
         }
       }

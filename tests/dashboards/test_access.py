@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,8 @@ pytest.importorskip("dash")
 from app_examples import write_run
 
 from collapse_lab.dashboards.app import create_app
+from collapse_lab.records import Record
+from collapse_lab.store import RunWriter
 
 LOOPBACK = "http://127.0.0.1:8050"
 
@@ -85,10 +89,6 @@ def test_the_page_loads_nothing_from_elsewhere(root: Path) -> None:
 
 
 def test_the_pulse_tells_of_new_rows_and_of_a_run_that_is_gone(root: Path) -> None:
-    import shutil
-
-    from collapse_lab.records import Record
-
     client = client_of(root)
     writer = write_run(root / "live", finish=False)
     first = client.get("/_pulse?run=live", base_url=LOOPBACK).json
@@ -98,3 +98,12 @@ def test_the_pulse_tells_of_new_rows_and_of_a_run_that_is_gone(root: Path) -> No
     shutil.rmtree(root / "live")
     assert client.get("/_pulse?run=live", base_url=LOOPBACK).json["rows"] == "gone"
     assert client.get("/_pulse?run=../one", base_url=LOOPBACK).json["rows"] == "gone"
+
+
+def test_the_pulse_tells_a_page_when_the_ages_on_it_are_out_of_date(tmp_path: Path) -> None:
+    """A run that has hung raises no other sign, and "1 s ago" must not stand there for hours."""
+    writer = RunWriter(tmp_path / "hung")
+    writer.append(Record(0, time.time() - 7300, {"reward/mean": 0.5}))
+    answer = client_of(tmp_path).get("/_pulse?run=hung", base_url=LOOPBACK).json
+    assert "2 h" in answer["head"].split("|")
+    assert answer["minute"] in (int(time.time() // 60), int(time.time() // 60) - 1)
