@@ -26,12 +26,13 @@ def to_frame(records: list[Record]) -> pl.DataFrame:
     import polars as pl
 
     rows: dict[tuple[str, int], dict[str, Any]] = {}
-    attempt, last, run = 0, -math.inf, ""
+    reached: dict[str, tuple[int, float]] = {}
+    run = ""
     for record in records:
-        if NEW_RUN in record.notes:
-            run, attempt, last = record.notes[NEW_RUN], 0, -math.inf
+        run = record.notes.get(NEW_RUN, run)
+        attempt, last = reached.get(run, (0, -math.inf))
         attempt += record.step < last
-        last = record.step
+        reached[run] = attempt, record.step
         row = rows.setdefault((run, record.step), {})
         if row.get("attempt") != attempt:
             row.clear()

@@ -7,7 +7,6 @@ token for NaN or infinity, so a non-finite number is written as the string "nan"
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -196,12 +195,14 @@ def reaches(severity: Severity, least: Severity | None) -> bool:
 
 
 def runs_of(records: Sequence[Record]) -> list[tuple[str, Sequence[Record]]]:
-    """The runs that one log holds, each with its name: "" where the log names none."""
-    starts = [index for index, record in enumerate(records) if NEW_RUN in record.notes]
-    return [
-        (records[start].notes.get(NEW_RUN, ""), records[start:end])
-        for start, end in itertools.pairwise(sorted({0, *starts, len(records)}))
-    ]
+    """The runs that one log holds, each with its name: "" where the log names none. Those that went
+    on at once take turns in it."""
+    runs: dict[str, list[Record]] = {}
+    run = ""
+    for record in records:
+        run = record.notes.get(NEW_RUN, run)
+        runs.setdefault(run, []).append(record)
+    return [*runs.items()]
 
 
 _NUMBERS = frozenset({"observed", "expected", "low", "high", "score"})

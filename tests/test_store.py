@@ -18,7 +18,7 @@ import pytest
 from collapse_lab.frames import from_frame, to_frame
 from collapse_lab.liveness import run_state, writer_lives
 from collapse_lab.readers.reader import Log
-from collapse_lab.records import CHECKPOINT, INTERVENTION, NEW_RUN, RESTART, Alarm, Record
+from collapse_lab.records import CHECKPOINT, INTERVENTION, NEW_RUN, RESTART, Alarm, Record, runs_of
 from collapse_lab.store import (
     ALARMS,
     INBOX,
@@ -199,6 +199,20 @@ def test_runs_that_share_a_log_stay_apart_in_its_frame() -> None:
     assert frame["run"].to_list() == ["one", "one", "two", "two"]
     assert frame["attempt"].to_list() == [0, 0, 0, 0]
     assert frame["a"].to_list() == [1.0, 1.0, 2.0, 2.0]
+
+
+def test_runs_that_go_on_at_once_have_their_attempts_each() -> None:
+    turns = [("a", 1), ("b", 1), ("a", 2), ("b", 2), ("a", 1), ("b", 3), ("a", 2)]
+    records = [
+        Record(step, values={"x": float(turn)}, notes={NEW_RUN: run})
+        for turn, (run, step) in enumerate(turns)
+    ]
+    frame = to_frame(records)
+    assert frame["run"].to_list() == ["a", "a", "b", "b", "b"]
+    assert frame["attempt"].to_list() == [1, 1, 0, 0, 0]
+    assert frame["x"].to_list() == [4.0, 6.0, 1.0, 3.0, 5.0]
+    parts = [(run, [record.step for record in part]) for run, part in runs_of(records)]
+    assert parts == [("a", [1, 2, 1, 2]), ("b", [1, 2, 3])]
 
 
 def test_a_sealed_run_reads_as_it_did_and_opening_it_again_breaks_the_seal(tmp_path: Path) -> None:

@@ -17,13 +17,13 @@ class Assembler:
         self.names = Names(framework)
         self._merges = merges
         self._open: Row | None = None
-        self._last_step = -1
+        self._last_steps: dict[str, int] = {}
         self._run: str = ""
 
     def add(self, row: Row) -> list[Record]:
         """Records that this row completes."""
         if row.step is None:
-            row = replace(row, step=self._next_step())
+            row = replace(row, step=self._next_step(row.run))
         if not self._merges:
             return [self._record(row)]
         held = self._open
@@ -47,9 +47,9 @@ class Assembler:
         held, self._open = self._open, None
         return [] if held is None else [self._record(held)]
 
-    def _next_step(self) -> int:
-        open_step = self._open.step if self._open else None
-        return (self._last_step if open_step is None else open_step) + 1
+    def _next_step(self, run: str) -> int:
+        open_step = self._open.step if self._open and self._open.run == run else None
+        return (self._last_steps.get(run, -1) if open_step is None else open_step) + 1
 
     def _record(self, row: Row) -> Record:
         assert row.step is not None
@@ -60,11 +60,11 @@ class Assembler:
             names = self.names.translate({**row.values, **dict.fromkeys(about)})
             notes = {names.get(key, key): text for key, text in row.notes.items()}
         if row.run != self._run:
-            self._run, self._last_step = row.run, -1
-            notes[NEW_RUN] = row.run
-        elif row.step < self._last_step:
-            notes[RESTART] = f"step went back from {self._last_step} to {row.step}"
-        self._last_step = row.step
+            self._run = notes[NEW_RUN] = row.run
+        last = self._last_steps.get(row.run, -1)
+        if row.step < last:
+            notes[RESTART] = f"step went back from {last} to {row.step}"
+        self._last_steps[row.run] = row.step
         return Record(row.step, row.time, values, notes=notes)
 
 

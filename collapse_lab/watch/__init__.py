@@ -29,10 +29,13 @@ def detect(
 ) -> Iterator[tuple[Record, list[Alarm]]]:
     """Every record with the alarms that it raises: live and replay are this one generator.
 
-    The panel is made at the first record and anew when another run begins in the same log.
+    Every run has a panel, made at its first record: a place that is followed may hold several that
+    go on at once.
     """
-    panel: Judge | None = None
+    panels: dict[str, Judge] = {}
+    run = ""
     for record in records:
-        if panel is None or NEW_RUN in record.notes:
-            panel = make_panel()
-        yield record, panel.update(record)
+        run = record.notes.get(NEW_RUN, run)
+        if run not in panels:
+            panels[run] = make_panel()
+        yield record, panels[run].update(record)

@@ -233,3 +233,18 @@ def test_without_tensorboard_the_error_says_what_to_install(
     monkeypatch.setitem(sys.modules, "tensorboard", None)
     with pytest.raises(UnreadableLog, match=r"pip install 'collapse-lab\[trackers\]'"):
         read(file)
+
+
+def test_runs_that_go_on_at_once_have_restarts_of_their_own(tmp_path: Path) -> None:
+    log: Log | None = None
+    found: list[Record] = []
+    for turn, step in enumerate((1, 2, 3, 2)):
+        write(tmp_path / "a", (step, "x", step), suffix=f".{turn}")
+        write(tmp_path / "b", (turn, "x", turn), suffix=f".{turn}")
+        log = log or Log(tmp_path)
+        found += log.new()
+    assert log is not None
+    found += log.close()
+    runs = [(record.notes.get(NEW_RUN), record.step) for record in found]
+    assert runs == [("a", 1), ("b", 0), ("a", 2), ("b", 1), ("a", 3), ("b", 2), ("a", 2), ("b", 3)]
+    assert [RESTART in record.notes for record in found] == [False] * 6 + [True, False]

@@ -29,6 +29,13 @@ def test_another_run_in_the_same_log_is_judged_by_a_panel_of_its_own() -> None:
     assert found == [[0], [], [2], [], [0], [], [2]]
 
 
+def test_runs_that_go_on_at_once_are_judged_each_from_its_first_record_on() -> None:
+    turns = [("a", 0), ("b", 0), ("a", 1), ("b", 1), ("a", 2), ("b", 2)]
+    records = [Record(step, notes={NEW_RUN: run}) for run, step in turns]
+    found = [[alarm.step for alarm in alarms] for _, alarms in detect(records, FirstAndThird)]
+    assert found == [[0], [0], [], [], [2], [2]]
+
+
 def test_alarms_come_with_their_record_and_before_the_next_is_asked_for() -> None:
     asked: list[int] = []
 
