@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
@@ -31,11 +32,16 @@ def remembered(name: str, view: View) -> Any:
 
 
 def number(view: View, name: str, default: float) -> float:
-    """A parameter as a number; what is none counts as absent."""
+    """A parameter as a number; what is none counts as absent.
+
+    >>> number({"from": "nan"}, "from", 0.0), number({"from": "1e3"}, "from", 0.0)
+    (0.0, 1000.0)
+    """
     try:
-        return float(view[name])
+        value = float(view[name])
     except (KeyError, ValueError, TypeError):
         return default
+    return default if math.isnan(value) else value
 
 
 def run_link(name: str, **query: str) -> str:
