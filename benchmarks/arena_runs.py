@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from collapse_lab.frames import from_frame
 from collapse_lab.labels import Label, label_run
+from collapse_lab.scorecard.judged import COLLAPSED
 from collapse_lab.store import RunReader, find_runs, read_meta
 
 Array = NDArray[np.float64]
 
-COLLAPSED = ("collapse", "slow_decay", "hard_fail")
 SUCCESS, HELD_OUT, TURNS = "reward/success_rate", "eval/success_rate", "arena/turns_played"
 WINDOW = 10
 """Steps over which success is averaged: a step samples only a few tasks."""

@@ -20,7 +20,7 @@ from collapse_lab.detectors.hazard import heard
 from collapse_lab.detectors.limits import unreachable
 from collapse_lab.detectors.panel import Panel
 from collapse_lab.detectors.prior import Prior
-from collapse_lab.scorecard import COLLAPSED, HEALTHY
+from collapse_lab.scorecard.judged import COLLAPSED, HEALTHY, told
 
 FIRST_HELD_OUT_SEED = 3
 HELD_OUT = {"algorithm": "gspo", "task": "web_shop", "failure": "mismatch"}
@@ -101,12 +101,7 @@ def see(run: CorpusRun, why_held_out: str, prior: Prior | None = None) -> Seen:
         panel.update(record)
         for name, values in scores.items():
             values.append(panel.scores()[name])
-    steps = [record.step for record in run.records]
-    collapsed = run.label.kind in COLLAPSED
-    onset, cross = (
-        scoring.point_of(steps, step) if collapsed and step is not None else None
-        for step in (run.label.onset, run.label.cross)
-    )
+    labelled = told(run, ())
     failure = run.facts["failure"]
     kinds = {
         "algorithm": run.facts["algorithm"],
@@ -117,10 +112,10 @@ def see(run: CorpusRun, why_held_out: str, prior: Prior | None = None) -> Seen:
     }
     return Seen(
         run.name,
-        run.label.kind,
-        onset,
-        cross,
-        steps,
+        labelled.kind,
+        labelled.onset,
+        labelled.cross,
+        labelled.steps,
         np.array(rows),
         np.array(listened, bool),
         first,

@@ -25,6 +25,7 @@ import polars as pl
 
 from benchmarks.arena_runs import Array, run_of
 from benchmarks.moves import Asked, Direction, Series, Watched, When, asked, chance
+from collapse_lab.scorecard.judged import HEALTHY
 from collapse_lab.scoring.markdown import percent, table_of
 from collapse_lab.signals import SIGNALS
 from collapse_lab.store import RunReader, find_runs, read_meta
@@ -45,7 +46,6 @@ DIRECTIONS: dict[str, Direction] = {
     "policy/action_invalid_frac": "up",
     "optim/grad_norm": "up",
 }
-HEALTHY = ("healthy", "healthy_with_dip")
 WHEN: dict[When, str] = {
     "onset": "where success began to fall",
     "cross": "where half of the gain was gone",
