@@ -120,8 +120,9 @@ def asked(
 
 
 def chance(answers: Sequence[Asked], seed: int = 0) -> tuple[float, float, float]:
-    """Mean of `Asked.ahead` with its 95 % interval over resampled collapsing runs."""
-    ahead = np.array([a.ahead for a in answers])
+    """Mean of `Asked.ahead` with its 95 % interval over resampled collapsing runs, the same in
+    whatever order those come."""
+    ahead = np.sort([a.ahead for a in answers])
     rows = np.random.default_rng(seed).integers(len(ahead), size=(RESAMPLES, len(ahead)))
     low, high = np.percentile(ahead[rows].mean(1), [2.5, 97.5])
     return float(ahead.mean()), float(low), float(high)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.arena_runs import ArenaRun
-from benchmarks.moves import Series, Watched, asked, chance, moved
+from benchmarks.moves import Asked, Moved, Series, Watched, asked, chance, moved
 from benchmarks.precursors import DIRECTIONS, NEGATIVE_LOW, report
 from collapse_lab.labels import Label
 
@@ -72,6 +72,14 @@ def test_a_collapsing_run_is_compared_with_the_healthy_runs_of_its_task_at_its_s
     assert [other.lead for other in answer.healthy] == [0, 19]
     assert answer.ahead == pytest.approx((1 + 0.5) / 2)  # further than one, as far as the other
     assert chance([answer]) == pytest.approx((0.75, 0.75, 0.75))
+
+
+def test_the_interval_is_the_same_in_whatever_order_the_runs_come():
+    healthy = [Moved(distance, 0) for distance in range(100)]
+    ahead = (3, 11, 24, 38, 55, 71, 92)
+    answers = [Asked(Moved(of - 0.5, 0), healthy) for of in ahead]
+    assert chance(answers) == chance(answers[::-1])
+    assert chance(answers)[0] == pytest.approx(sum(ahead) / 700)
 
 
 def test_the_report_says_that_the_share_rose_and_more_than_in_healthy_runs():
