@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Any, cast
 
 from collapse_lab.readers.base import Row, number
+from collapse_lab.readers.epochs import EpochSteps
 from collapse_lab.readers.nulls import NULL, Nulls
 
 SYNONYMS = (
@@ -62,6 +63,7 @@ TOTAL_KEYS = (
 """Steps as the column of a table; elsewhere such words state a plan (`total_timesteps: 1e6`)."""
 TABLE_STEP_KEYS = STEP_KEYS + TOTAL_KEYS
 
+EPOCH = "epoch"
 TIME_KEYS = ("time", "timestamp", "_timestamp", "wall_time", "date", "datetime", "created_at")
 
 _UNIX_SECONDS = (1e9, 1e10)  # 2001 to 2286: anything else under a time key is a duration
@@ -80,6 +82,8 @@ class FieldReader:
         self._nulls = Nulls()
         self._keys: Set[str] = frozenset()
         self._times: set[str] = set()
+        self._epoch_key: str | None = None
+        self._epochs = EpochSteps()
 
     def row(self, fields: Mapping[str, Any], run: str = "") -> Row:
         """Row of the numbers in `fields` (flat); its step is None when no field is a step."""
@@ -87,6 +91,7 @@ class FieldReader:
         if fields.keys() != self._keys:
             self._keys = fields.keys()
             self._times = {key for key in fields if _normal(key) in TIME_KEYS}
+            self._epoch_key = next((key for key in fields if _normal(key) == EPOCH), None)
         values: dict[str, float] = {}
         nulls: list[str] = []
         time = math.nan
@@ -104,12 +109,20 @@ class FieldReader:
         notes = dict.fromkeys(self._nulls.lost(values.keys(), nulls), NULL)
         values |= dict.fromkeys(notes, math.nan)
         step = None if step_key is None else to_step(fields[step_key])
+        if step is not None and step_key != self._epoch_key and self._epoch_key in values:
+            step = self._placed(step, self._epoch_key, values[self._epoch_key])
         return Row(step, values, time, notes, run)
 
     @property
     def has_step(self) -> bool:
         """Whether a step has been seen, and no fraction of it since."""
         return self._step_key is not None
+
+    def _placed(self, step: int, epoch_key: str, epoch: float) -> int:
+        """The step of the whole run, where whole epochs are counted beside it."""
+        if not epoch.is_integer():
+            self._fractional.add(epoch_key)
+        return step if epoch_key in self._fractional else self._epochs.place(epoch, step)
 
     def _find_step(self, fields: Mapping[str, Any]) -> str | None:
         known = self._step_key

@@ -224,3 +224,21 @@ def test_an_epoch_with_fractions_counts_no_steps_and_costs_no_line(tmp_path: Pat
     ]
     assert [record.values["time/epoch"] for record in records[1:]] == epochs[1:]
     assert not any(record.notes for record in records)
+
+
+def test_steps_that_are_counted_anew_in_every_epoch_go_on(tmp_path: Path) -> None:
+    counted = [(0, 10), (0, 20), (1, 10), (1, 20), (2, 10)]
+    resumed = [(1, 10), (1, 20), (2, 10), (3, 10)]
+    rows = [{"epoch": e, "step": s, "reward": 0.5, "loss": 1} for e, s in [*counted, *resumed]]
+    records, _ = read(write(tmp_path / "a.jsonl", *map(json.dumps, rows)))
+    assert [record.step for record in records] == [10, 20, 21, 31, 32, 21, 31, 32, 33]
+    assert [RESTART in record.notes for record in records] == [False] * 5 + [True] + [False] * 3
+
+
+def test_a_step_of_the_whole_run_goes_back_only_where_the_run_was_resumed(tmp_path: Path) -> None:
+    """Its epochs are then those of before, whole or not."""
+    for epochs in ([0, 0, 1, 1, 0, 1, 1], [0.5, 0.9, 1.0, 1.4, 1.0, 1.4, 2.0]):
+        steps = [10, 20, 30, 40, 25, 35, 45]
+        rows = [{"epoch": e, "step": s, "loss": 1} for e, s in zip(epochs, steps, strict=True)]
+        records, _ = read(write(tmp_path / "a.jsonl", *map(json.dumps, rows)))
+        assert [record.step for record in records] == steps
