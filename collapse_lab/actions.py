@@ -22,7 +22,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """Sends the command's process group a signal, such as the one it saves a checkpoint on."""
+    """Sends the command a signal, such as the one it saves a checkpoint on."""
 
     number: int
 

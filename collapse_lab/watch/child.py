@@ -25,12 +25,15 @@ import tty
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from collapse_lab.watch.family import PROC, descendants, heedful, kill
+
 STDOUT, STDERR = 1, 2
 PIPE_BYTES = 1 << 20
 FORWARDED = tuple(
     signal.Signals[f"SIG{name}"] for name in ("INT", "TERM", "HUP", "QUIT", "USR1", "USR2")
 )
-TO_THE_COMMAND = frozenset((signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2))
+ON_REQUEST = frozenset((signal.SIGUSR1, signal.SIGUSR2))
+TO_THE_COMMAND = ON_REQUEST | {signal.SIGTERM}
 """What is sent to one process, to end it or to have it save: its helpers (workers that load data,
 servers) would die of it before it has saved. A terminal sends the others to a whole group."""
 _WINDOW = struct.Struct("HHHH")
@@ -188,12 +191,21 @@ class Child:
             signal_group(self.pid, -code)
         return 128 - code if code < 0 else code
 
+    @property
+    def ended(self) -> bool:
+        """Whether `poll` has given its exit code."""
+        return self._process.returncode is not None
+
     def send(self, number: int) -> None:
         """Sends a signal to the command or its process group; nothing when it has ended."""
-        if self._process.returncode is None:
+        if not self.ended:
             if number in TO_THE_COMMAND:
                 self._sent.add(number)
             send(self.pid, number)
+
+    def ask(self, number: int) -> bool:
+        """Sends a signal that `--on-alarm` names; False when nobody handles it and it was not."""
+        return self.ended or ask(self.pid, number)
 
     def suspend(self) -> None:
         """Stops the command's process group, as Ctrl-Z would."""
@@ -210,12 +222,27 @@ def roomy_pipe() -> tuple[int, int]:
 
 
 def send(group: int, number: int) -> None:
-    """Sends a signal to a command that leads a process group, or to all of the group."""
-    if number not in TO_THE_COMMAND:
-        signal_group(group, number)
+    """Sends a signal to a command that leads a process group, or to all of the group; SIGKILL to
+    its whole family, of which nobody could take care any more."""
+    if number in TO_THE_COMMAND:
+        kill(group, number)
         return
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(group, number)
+    orphans = descendants(group) if number == signal.SIGKILL else []
+    signal_group(group, number)
+    for orphan in orphans:
+        kill(orphan, number)
+
+
+def ask(group: int, number: int) -> bool:
+    """Sends the signal on which a training saves to those of a command's family that handle it:
+    it ends everybody else, launchers such as torchrun included. False when nobody does."""
+    if number not in ON_REQUEST or not PROC.exists():
+        send(group, number)
+        return True
+    asked = heedful(group, number)
+    for one in asked:
+        kill(one, number)
+    return bool(asked)
 
 
 def signal_group(group: int, number: int) -> None:

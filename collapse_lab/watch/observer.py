@@ -23,7 +23,7 @@ from typing import Any
 from collapse_lab.readers.reader import LineReader
 from collapse_lab.records import Record
 from collapse_lab.watch import QUIET_SECONDS
-from collapse_lab.watch.child import FORWARDED, STDERR, Streams, send
+from collapse_lab.watch.child import FORWARDED, STDERR, Streams, ask, send
 from collapse_lab.watch.feed import CHUNK, CLOSED, ENDED, STARTED, Feed, Frames
 from collapse_lab.watch.inbox import InboxReader
 from collapse_lab.watch.lines import Lines
@@ -266,3 +266,6 @@ class Orphans:
 
     def send(self, number: int) -> None:
         send(self._group, number)
+
+    def ask(self, number: int) -> bool:
+        return ask(self._group, number)

@@ -34,7 +34,11 @@ class Group(Protocol):
         ...
 
     def send(self, number: int) -> None:
-        """Sends a signal to the group; nothing when it has ended."""
+        """Sends a signal; nothing when it has ended."""
+        ...
+
+    def ask(self, number: int) -> bool:
+        """Sends a signal that `--on-alarm` names; False when nobody handles it and it was not."""
         ...
 
 
@@ -105,10 +109,11 @@ class Relay:
                         return message
         return None
 
-    def settle(self, seconds: float) -> bool:
-        """Lets the observer finish; False when it has made no progress for so many seconds."""
+    def settle(self, seconds: float, hurried: Callable[[], bool]) -> bool:
+        """Lets the observer finish, unless somebody is in a hurry; False when it has made no
+        progress for so many seconds."""
         waiting, since = self._feed.waiting, time.monotonic()
-        while self.observed:
+        while self.observed and not hurried():
             self._turn(0.1, None, copying=False)
             if self._feed.waiting < waiting:
                 waiting, since = self._feed.waiting, time.monotonic()
@@ -234,7 +239,9 @@ class Relay:
         if "say" in order:
             self.say(order["say"])
         elif "signal" in order and group:
-            group.send(order["signal"])
+            if not group.ask(order["signal"]):
+                self.say("collapse-lab: it was not sent: the command does not handle it, and would "
+                         "have died of it")  # fmt: skip
         elif "stop" in order:
             self.stopped = True  # also when it has heard of the alarm first and has ended by itself
             now, grace = time.monotonic(), order["grace"]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from collapse_lab.actions import Stop
 from collapse_lab.store import RUN_VARIABLE, STOP_ON_VARIABLE
-from collapse_lab.watch.child import FORWARDED, STDERR, Child, Streams, roomy_pipe
+from collapse_lab.watch.child import FORWARDED, ON_REQUEST, STDERR, Child, Streams, roomy_pipe
 from collapse_lab.watch.feed import STARTED, Feed
 from collapse_lab.watch.relay import Relay
 
@@ -67,8 +67,9 @@ def watch(command: Sequence[str], plan: Plan, environment: Mapping[str, str]) ->
     hand.send(STARTED, str(child.pid).encode())
     with _signals(waiting, wake_end):
         code = relay.run_to_end(child)
-    with contextlib.suppress(KeyboardInterrupt):
-        if not relay.settle(SETTLE_SECONDS):
+        waiting.leave()
+        waiting.terminal = None
+        if not relay.settle(SETTLE_SECONDS, lambda: waiting.hurried):
             relay.say(
                 f"collapse-lab: still writing to {plan.folder}; not waiting for it any longer"
             )
@@ -96,10 +97,13 @@ class _Waiting:
     def __init__(self, streams: Streams) -> None:
         self.terminal = streams.terminal
         self.child: Child | None = None
+        self.hurried = False
 
     def forward(self, number: int, frame: FrameType | None = None) -> None:
-        """Passes a signal on to the command, once."""
+        """Passes a signal on to the command, once. After its end it is for us, and its exit code
+        is not lost to it."""
         if self.child:
+            self.hurried |= self.child.ended and number not in ON_REQUEST
             self.child.send(number)
 
     def suspend(self, number: int = signal.SIGTSTP, frame: FrameType | None = None) -> None:

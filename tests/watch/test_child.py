@@ -442,6 +442,26 @@ print("finished", flush=True)
     os.close(master)
 
 
+@pytest.mark.parametrize("name", ["TERM", "USR1"])
+def test_a_signal_while_we_still_write_does_not_cost_the_command_its_exit_code(
+    command: Command, tmp_path: Path, name: str
+) -> None:
+    program = """
+for step in range(1, 30):
+    print(f"step:{step} - actor/grad_norm:{'nan' if step > 20 else 0.5 + step / 100}")
+raise SystemExit(5)
+"""
+    hook = f"touch {tmp_path / 'paged'}; sleep 5"
+    process = subprocess.Popen(command(program, "--hook", hook), cwd=tmp_path)
+    end = time.monotonic() + 60
+    while not (tmp_path / "paged").exists():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    time.sleep(1)  # the command has ended by now
+    process.send_signal(getattr(signal, f"SIG{name}"))
+    assert process.wait(30) == 5
+
+
 @pytest.mark.parametrize("where", ["hook", "webhook"])
 def test_an_alert_target_that_hangs_adds_no_time_to_the_command(
     watch: Watch, tmp_path: Path, hanging_server: str, where: str
