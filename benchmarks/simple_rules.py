@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from collapse_lab.detectors.reward import ACCURACY
 from collapse_lab.records import Record
 from collapse_lab.signals import SIGNALS
 
@@ -55,10 +56,10 @@ def always(series: Series) -> Array:
     return np.full(_records(series), 2.0)
 
 
-def reward_drop(series: Series) -> Array:
+def reward_drop(series: Series, names: Sequence[str] = REWARDS) -> Array:
     """How far the moving average of the reward is below its own maximum; 0 while that is <= 0."""
     score = never(series)
-    rewards = next((series[name] for name in REWARDS if name in series), np.empty(0))
+    rewards = next((series[name] for name in names if name in series), np.empty(0))
     average = best = math.nan
     for seen, point in enumerate(np.flatnonzero(np.isfinite(rewards)), start=1):
         reward = rewards[point]
@@ -68,6 +69,11 @@ def reward_drop(series: Series) -> Array:
             if best > 0:
                 score[point] = (1 - average / best) / (1 - DROP)
     return score
+
+
+def either_drop(series: Series) -> Array:
+    """The same of the reward or of what right answers are paid, whichever has lost more."""
+    return np.maximum(reward_drop(series), reward_drop(series, ACCURACY))
 
 
 def three_sigma(series: Series) -> Array:
@@ -124,6 +130,7 @@ SCORES: dict[str, Score] = {
     "never": never,
     "always": always,
     "reward below 60 % of its best": reward_drop,
+    "the same, or its part for right answers": either_drop,
     "any signal beyond 3 sigma": three_sigma,
 }
 DRIFT: dict[str, Callable[[Series, float], list[int]]] = {

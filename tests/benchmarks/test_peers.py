@@ -155,6 +155,14 @@ def test_the_reward_rule_scores_one_at_sixty_percent_of_the_best():
     assert score[-1] == pytest.approx((1 - 0.8) / (1 - 0.6))
 
 
+def test_the_reward_rule_may_look_at_right_answers_too():
+    series = {"reward/mean": np.full(21, 2.0), "reward/accuracy": np.array([1.0] * 20 + [0.0])}
+    assert simple_rules.either_drop(series)[-1] == pytest.approx((1 - 0.8) / (1 - 0.6))
+    assert not simple_rules.reward_drop(series).any()
+    del series["reward/accuracy"]
+    assert not simple_rules.either_drop(series).any()
+
+
 def test_three_sigma_alarms_at_the_outlier_and_leaves_constants_alone():
     wobble = np.tile([1.0, -1.0], 20)
     wobble[30] = 4.0
