@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +29,6 @@ from collapse_lab.store import RECORDS, RunReader
 
 E_VALUE = "e-value of the run"
 """Stands among the names of signals for the chart that is the whole run's."""
-MOST_KEPT = 6
 
 
 class Charts:
@@ -101,21 +100,3 @@ class Charts:
             for _ in range(self.judged - 1 - len(chart)):
                 chart.append(math.nan)
             chart.append(value)
-
-
-class ChartShelf:
-    """The charts that people look at, the longest unused let go of first."""
-
-    def __init__(self) -> None:
-        self._held: OrderedDict[tuple[Path, Settings], Charts] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def charts(self, folder: Path, settings: Settings) -> Charts:
-        key = folder, settings
-        with self._lock:
-            if key not in self._held:
-                self._held[key] = Charts(folder, settings)
-            self._held.move_to_end(key)
-            while len(self._held) > MOST_KEPT:
-                self._held.popitem(last=False)
-            return self._held[key]

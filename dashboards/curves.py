@@ -5,7 +5,8 @@ NaN, +inf, -inf and missing are not drawn as a line: each is a mark of its own o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -102,6 +103,23 @@ def curve(x: Floats, column: Column, window: Window) -> Curve:
         span=(float(known.min()), float(known.max())) if len(known) else None,
         last=_last(values, present),
     )
+
+
+def together(curves: Sequence[Curve]) -> Curve:
+    """Several as one whose pen lifts between them."""
+    first, *others = curves
+    for other in others:
+        spans = [one for one in (first.span, other.span) if one is not None]
+        first = replace(
+            first,
+            x=np.concatenate([first.x, [np.nan], other.x]),
+            y=np.concatenate([first.y, [np.nan], other.y]),
+            nan=np.concatenate([first.nan, other.nan]),
+            above=np.concatenate([first.above, other.above]),
+            below=np.concatenate([first.below, other.below]),
+            span=(min(low for low, _ in spans), max(high for _, high in spans)) if spans else None,
+        )
+    return first
 
 
 def _extremes(x: Floats, y: Floats, points: int) -> NDArray[np.intp]:

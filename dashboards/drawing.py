@@ -8,12 +8,13 @@ from typing import Any, TypedDict
 
 import numpy as np
 
-from collapse_lab.dashboards.attempts import counting, left_over
+from collapse_lab.dashboards.attempts import counting
 from collapse_lab.dashboards.chart_drawing import charted
 from collapse_lab.dashboards.columns import Columns, Floats
-from collapse_lab.dashboards.curves import AXES, TOKENS, Curve, Window, axis_of, curve
+from collapse_lab.dashboards.curves import AXES, TOKENS, Curve, Window, axis_of, curve, together
 from collapse_lab.dashboards.desk import Desk
 from collapse_lab.dashboards.figures import RAW, SMOOTH, appended, panel
+from collapse_lab.dashboards.overwritten import Piece
 from collapse_lab.dashboards.placed import MOST_EVENTS, events, shade_of, x_of
 from collapse_lab.dashboards.strips import lane, with_strip
 from collapse_lab.dashboards.view import View, number
@@ -68,7 +69,7 @@ def window_of(view: View, alarms: Sequence[Alarm]) -> Window:
 def sheet(desk: Desk, name: str, view: View, theme: str | None, signals: Iterable[str]) -> Sheet:
     """Draws some of a run's signals. Raises UnknownRun."""
     everything, alarms = desk.everything(name), desk.alarms(name)
-    columns, before = counting(everything), left_over(everything)
+    columns = counting(everything)
     rows = columns.rows
     cursor = _cursor(columns, rows, rows, alarms)
     window = window_of(view, alarms)
@@ -79,7 +80,7 @@ def sheet(desk: Desk, name: str, view: View, theme: str | None, signals: Iterabl
     charts = charted(desk, name, view, asked, columns, x, window)
     shades = [shade_of(everything, whole_x, alarm) for alarm in alarms[:MOST_EVENTS]]
     evidence = _evidence(alarms)
-    earlier = _earlier(before, asked, window)
+    earlier = _earlier(desk.earlier(name, everything), asked, window)
     happened = events(columns, x)
     x_range = shown_range(whole_x, window)
     figures: dict[str, dict[str, Any]] = {}
@@ -151,12 +152,19 @@ def growth(
     return Sheet(figures, latest, cursor, True)
 
 
-def _earlier(before: Columns | None, signals: Iterable[str], window: Window) -> dict[str, Curve]:
-    """What an earlier attempt has left over, by signal; other axes have no place for it."""
-    if before is None or window.axis not in ("step", "event"):
+def _earlier(
+    pieces: Sequence[Columns | Piece], signals: Sequence[str], window: Window
+) -> dict[str, Curve]:
+    """What earlier attempts have logged, by signal; on other axes they have no place."""
+    if window.axis not in ("step", "event"):
         return {}
-    x, raw = axis_of(before, window), replace(window, smoothing=0.0)
-    return {name: curve(x, column, raw) for name, column in before.read(signals).items()}
+    raw = replace(window, smoothing=0.0)
+    drawn: dict[str, list[Curve]] = {}
+    for piece in pieces:
+        x = piece.steps.astype(np.float64) - (window.event if window.axis == "event" else 0)
+        for name, column in piece.read(signals).items():
+            drawn.setdefault(name, []).append(curve(x, column, raw))
+    return {name: together(curves) for name, curves in drawn.items()}
 
 
 def _cursor(columns: Columns, rows: int, base: int, alarms: Sequence[Alarm]) -> Cursor:

@@ -1,7 +1,8 @@
 """One signal's panel as a plotly figure, a plain dict. Pure: the numbers come in, JSON goes out.
 
 Traces of a growing panel stand in a fixed order, so that a live page can extend them: RAW, SMOOTH,
-then the marks. Others have no empty ones, which take a browser as long as full ones.
+then the marks, then what earlier attempts had. Others have no empty ones, which take a browser as
+long as full ones.
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ def panel(
     earlier: Curve | None = None,
 ) -> dict[str, Any]:
     """`evidence_span` is where this signal had left its course, in axis units. A `growing`
-    panel's numbers are lists, which can be appended to. `earlier` is what an earlier attempt had
-    beyond the last one's reach; with it a panel is drawn anew when it grows."""
+    panel's numbers are lists, which can be appended to. `earlier` is what attempts have logged that
+    the last one went back behind."""
     colours = PALETTES[theme_of(theme)]
     span = joined(curve.span, earlier.span if earlier else None)
     log = on_log_axis(signal, span)
@@ -66,11 +67,12 @@ def panel(
         "y": listed(smooth_y) if growing else packed(smooth_y),
         "line": {"color": colours.line, "width": 1.8},
     }
-    marks = [*_marks(curve, colours), _told(events, colours)]
+    marks = [*_marks(curve, colours.critical), _told(events, colours)]
     if not growing:
         marks = [mark for mark in marks if mark["y"]]
     if earlier is not None:
-        marks.append(_before(earlier, colours))
+        lost = [mark for mark in _marks(earlier, colours.muted) if mark["y"]]
+        marks += [_before(earlier, colours), *lost]
     return {
         "data": [raw, *([smooth] if smoothed or growing else []), *marks],
         "layout": layout(
@@ -99,7 +101,7 @@ def appended(
     return patch
 
 
-def _marks(curve: Curve, colours: Palette) -> list[dict[str, Any]]:
+def _marks(curve: Curve, colour: str) -> list[dict[str, Any]]:
     """NaN and the infinities as marks at the panel's edges, on an axis of their own."""
     kinds = (
         ("NaN", curve.nan, 0.03, "x-thin-open"),
@@ -111,8 +113,8 @@ def _marks(curve: Curve, colours: Palette) -> list[dict[str, Any]]:
             "type": "scatter", "mode": "markers", "x": packed(x), "y": [height] * len(x),
             "yaxis": "y2", "name": name, "hovertemplate": f"%{{x:,}}: {name}<extra></extra>",
             "marker": {
-                "symbol": symbol, "size": 8, "color": colours.critical,
-                "line": {"width": 1.8, "color": colours.critical},
+                "symbol": symbol, "size": 8, "color": colour,
+                "line": {"width": 1.8, "color": colour},
             },
         }
         for name, x, height, symbol in kinds

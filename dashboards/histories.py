@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +22,6 @@ from collapse_lab.tail import Tail
 
 MOST_HELD, MOST_SHOWN = 2048, 512
 """Buckets that a history holds, and that a picture shows: a zoom brings out finer ones."""
-MOST_RUNS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,19 +110,3 @@ class Histories:
         for name, counts in record.histograms.items():
             if name in HISTOGRAMS and len(counts) == len(HISTOGRAMS[name].edges) + 1:
                 self.by_name.setdefault(name, History()).add(record.step, np.array(counts))
-
-
-class Shelf:
-    """The histories of the runs that people look at, the longest unused let go of first."""
-
-    def __init__(self) -> None:
-        self._held: OrderedDict[Path, Histories] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def histories(self, folder: Path) -> Histories:
-        with self._lock:
-            held = self._held.setdefault(folder, Histories(folder))
-            self._held.move_to_end(folder)
-            while len(self._held) > MOST_RUNS:
-                self._held.popitem(last=False)
-            return held

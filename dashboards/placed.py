@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from collapse_lab.dashboards.attempts import gone_back_behind
 from collapse_lab.dashboards.columns import Columns, Floats
 from collapse_lab.dashboards.uprights import CHECKPOINT_MARK, Event, Shade
 from collapse_lab.records import EVENT, Alarm
@@ -55,4 +56,5 @@ def shade_of(columns: Columns, x: Floats, alarm: Alarm) -> Shade:
     low, high = (x_of(columns, x, step) for step in alarm.since_interval)
     last = alarm.last_healthy_step
     healthy = None if last is None else x_of(columns, x, last)
-    return Shade(x_of(columns, x, alarm.step), low, high, healthy, alarm)
+    overtaken = gone_back_behind(columns, alarm) is not None
+    return Shade(x_of(columns, x, alarm.step), low, high, healthy, alarm, overtaken)

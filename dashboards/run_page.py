@@ -162,12 +162,14 @@ def _verdict(desk: Desk, summary: Summary, alarms: list[Alarm]) -> Any:
 def _overtaken(desk: Desk, name: str, alarm: Alarm) -> str | None:
     """Whether the panels show another attempt than the one in which the alarm was raised."""
     try:
-        start = gone_back_behind(desk.everything(name), alarm)
+        everything = desk.everything(name)
+        start, drawn = gone_back_behind(everything, alarm), desk.earlier(name, everything)
     except UnknownRun:
         return None
     if start is None:
         return None
-    return f"Raised before the run went back to step {start}: the panels show what came after."
+    before = ", a dotted line under Signals what came before" if drawn else ""
+    return f"Raised before the run went back to step {start}: panels show what came after{before}."
 
 
 def _silence(summary: Summary, waits: bool) -> str:

@@ -9,6 +9,7 @@ from dash import ALL, ClientsideFunction, Input, Output, State, ctx, dcc, html, 
 from dash.exceptions import PreventUpdate
 
 from collapse_lab.dashboards import chart_controls, parts
+from collapse_lab.dashboards.attempts import counting
 from collapse_lab.dashboards.chart_drawing import CHARTS
 from collapse_lab.dashboards.charts import E_VALUE
 from collapse_lab.dashboards.desk import Desk
@@ -37,7 +38,8 @@ FAMILIES = {
 
 
 def layout(desk: Desk, name: str, view: View) -> Any:
-    columns, alarms = desk.columns(name), desk.alarms(name)
+    everything, alarms = desk.everything(name), desk.alarms(name)
+    columns = counting(everything)
     going = desk.index.summary(name).going
     if not columns.rows:
         raise parts.Notice(
@@ -73,7 +75,7 @@ def layout(desk: Desk, name: str, view: View) -> Any:
             html.P(_reading(columns.rows, columns.whole), id="signals-reading",
                    className="chart-state", role="status"),
             *chart_controls.bar(view),
-            _legend(),
+            _legend(bool(desk.earlier(name, everything))),
             html.Section(_panel(E_VALUE), className="family whole-run"),
             html.Div(
                 [_section(title, names) for title, names in groups.items()], className="families"
@@ -111,7 +113,7 @@ def _family(name: str) -> str:
     return known.family if known else ""
 
 
-def _legend() -> Any:
+def _legend(resumed: bool) -> Any:
     marks = {
         "key-alarm": "alarm",
         "key-watch": "notice",
@@ -124,6 +126,8 @@ def _legend() -> Any:
         "key-nan": "NaN",
         "key-inf": "infinite",
     }
+    if resumed:
+        marks["key-before"] = "an earlier attempt, and its alarms"
     return html.Ul([html.Li(text, className=key) for key, text in marks.items()], className="keys")
 
 

@@ -44,8 +44,9 @@ def with_strip(
     height = HEIGHT + STRIP_HEIGHT
     below = STRIP_HEIGHT / height
     shown: dict[str, Any] = figure["layout"]
+    strip = _line(chart, "CUSUM", colours, growing) | {"yaxis": AXIS}
     return {
-        "data": [*figure["data"], _line(chart, "CUSUM", colours, growing) | {"yaxis": AXIS}],
+        "data": [*figure["data"][:STRIP], strip, *figure["data"][STRIP:]],
         "layout": shown
         | {
             "height": height,

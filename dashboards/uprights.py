@@ -25,13 +25,14 @@ class Event:
 @dataclass(frozen=True, slots=True)
 class Shade:
     """An alarm in axis units: when it was raised, the interval in which the change began, and the
-    last step that still looked healthy."""
+    last step that still looked healthy. `overtaken` where the run has gone back behind it."""
 
     x: float
     low: float
     high: float
     healthy: float | None
     alarm: Alarm
+    overtaken: bool = False
 
 
 def uprights(
@@ -51,7 +52,8 @@ def uprights(
             shapes.append(upright(shade.low, max(shade.high, shade.low), colours.since))
         if firm and shade.healthy is not None:
             shapes.append(_line(shade.healthy, colours.healthy, 1.4, "4px,3px"))
-        shapes.append(_line(shade.x, colour, 1.6 if firm else 1, "solid" if firm else "dot"))
+        dash = "2px,3px" if shade.overtaken else "solid"
+        shapes.append(_line(shade.x, colour, 1.6 if firm else 1, dash if firm else "dot"))
     lines = [event.x for event in events if event.kind != CHECKPOINT_MARK]
     shapes += [_line(x, colours.muted, 1, "dash") for x in lines]
     return [shape | {"layer": layer} for shape in shapes]

@@ -1,8 +1,9 @@
-"""A run that went back and has not yet come as far again: what counts is its last attempt."""
+"""A run that went back: what counts is its last attempt, and earlier ones are seen beside it."""
 
 from __future__ import annotations
 
 import base64
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,16 @@ from typing import Any
 import numpy as np
 import pytest
 from app_examples import alarm_at
+from dash import Patch
 
 from collapse_lab.dashboards import run_page
 from collapse_lab.dashboards.app import open_desk
 from collapse_lab.dashboards.comparing import panels
 from collapse_lab.dashboards.drawing import Cursor, growth, sheet
+from collapse_lab.dashboards.settings import settings_of
+from collapse_lab.dashboards.strips import STRIP
 from collapse_lab.records import RESTART, Record
-from collapse_lab.store import RunWriter
+from collapse_lab.store import RECORDS, RunWriter
 
 REWARD = "reward/mean"
 RISING = [round(0.30 + 0.23 * step / 60, 4) for step in range(61)]
@@ -57,14 +61,74 @@ def test_the_table_tells_of_the_last_attempt_alone(root: Path) -> None:
     assert row.spark[0] == 0.30 and row.spark[-1] == 0.03 and len(row.spark) == 31
 
 
-def test_a_panel_draws_the_last_attempt_and_apart_what_an_earlier_one_had_beyond(
-    root: Path,
-) -> None:
+def test_a_panel_draws_the_last_attempt_and_apart_the_one_that_it_overwrote(root: Path) -> None:
     found = sheet(open_desk(root, judge=False), "run", {}, "light", [REWARD])
     line, *_, earlier = found.figures[REWARD]["data"]
     assert drawn(line) == list(enumerate(FALLING))
-    assert drawn(earlier) == [(step, RISING[step]) for step in range(31, 61)]
+    assert drawn(earlier) == list(enumerate(RISING))
     assert found.latest[REWARD] == "0.03"
+
+
+def test_of_the_parquet_alone_a_panel_draws_what_an_earlier_attempt_had_beyond(
+    tmp_path: Path,
+) -> None:
+    writer = RunWriter(tmp_path / "run")
+    for step in (*range(10), *range(4, 7)):
+        writer.append(Record(step, float(step), {REWARD: 0.1 * step}))
+    writer.finish()
+    (tmp_path / "run" / RECORDS).unlink()
+    figure = sheet(open_desk(tmp_path, judge=False), "run", {}, "light", [REWARD]).figures[REWARD]
+    line, *_, earlier = (drawn(trace) for trace in figure["data"])
+    assert [x for x, _ in line] == list(range(7))
+    assert [x for x, _ in earlier] == [7, 8, 9]
+
+
+def test_each_earlier_attempt_is_a_line_of_its_own_with_what_it_lost(tmp_path: Path) -> None:
+    """Steps 0 to 9, again from 4 to 7 and again from 6 to 9; step 5 was NaN at first."""
+    writer = RunWriter(tmp_path / "run")
+    for attempt, steps in enumerate((range(10), range(4, 8), range(6, 10))):
+        for step in steps:
+            lost = (attempt, step) == (0, 5)
+            writer.append(Record(step, float(step), {REWARD: math.nan if lost else attempt + step}))
+    writer.alarm(alarm_at(8))
+    desk = open_desk(tmp_path, judge=False)
+    figure = sheet(desk, "run", {"x": "event"}, "light", [REWARD]).figures[REWARD]
+    earlier, lost = figure["data"][STRIP:]
+    xs, ys = (_numbers(earlier[side]) for side in "xy")
+    assert [(x + 8, y) for x, y in zip(xs, ys, strict=True) if math.isfinite(y)] == [
+        (4, 4), (6, 6), (7, 7), (8, 8), (9, 9), (6, 7), (7, 8)
+    ]  # fmt: skip
+    assert math.isnan(ys[-3])  # the pen lifts between attempts
+    assert lost["name"] == "NaN" and _numbers(lost["x"]) == [5 - 8]
+
+
+def test_a_chart_under_a_growing_panel_keeps_its_place_beside_an_earlier_attempt(
+    tmp_path: Path,
+) -> None:
+    writer = RunWriter(tmp_path / "run")
+
+    def logged(*steps: int) -> None:
+        for step in steps:
+            values = {REWARD: 0.5, "policy/entropy": 0.5 + 0.01 * (step % 3)}
+            writer.append(Record(step, float(step), values))
+
+    logged(*range(60), *range(40, 70))
+    desk, view, names = open_desk(tmp_path, judge=False), {"charts": "1"}, ["policy/entropy"]
+    desk.charts("run", settings_of(view)).refresh(60)
+    shown = sheet(desk, "run", view, "light", names)
+    traces = shown.figures[names[0]]["data"]
+    assert "CUSUM" in traces[STRIP]["hovertemplate"]
+    assert "earlier attempt" in traces[-1]["hovertemplate"]
+    logged(70, 71)
+    grown = growth(desk, "run", view, "light", names, shown.cursor)
+    assert grown is not None and isinstance(grown.figures[names[0]], Patch)
+
+
+def test_an_alarm_that_the_run_went_back_behind_is_dotted(root: Path) -> None:
+    desk = open_desk(root, judge=False)
+    shapes = sheet(desk, "run", {}, "light", [REWARD]).figures[REWARD]["layout"]["shapes"]
+    (line,) = (shape for shape in shapes if shape["x0"] == shape["x1"] == 20)
+    assert line["line"]["dash"] == "2px,3px"  # it names no restart
 
 
 def test_what_an_earlier_attempt_had_may_forbid_the_logarithm(tmp_path: Path) -> None:
