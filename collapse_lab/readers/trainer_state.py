@@ -22,7 +22,8 @@ _LISTS = ("log_history", "steps")
 
 
 class TrainerState:
-    """The entries that were added since the last look, those of one step merged.
+    """The entries that were added since the last look, those of one step merged. A run that was
+    resumed from an earlier checkpoint has other ones from there on.
 
     `path` may be the file, a checkpoint, or the output folder, of which the newest checkpoint is
     read.
@@ -35,11 +36,13 @@ class TrainerState:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._fields = FieldReader(("step",))
-        self._entries: list[dict[str, Any]] = []
+        self._read: list[str] = []
+        self._seen: tuple[Path, int] | None = None
 
     @classmethod
     def claims(cls, path: Path) -> float:
-        document = _load(path)
+        file = _file(path)
+        document = _load(file) if file else None
         entries = _entries(document)
         keys = [key for entry in entries[:50] for key in entry]
         if isinstance(document, dict) and "log_history" in document and "step" in keys:
@@ -47,29 +50,34 @@ class TrainerState:
         return SURE if "step" in keys and guess(keys) == "trl" else 0.0
 
     def new(self) -> list[Row]:
-        entries = _entries(_load(self._path))
-        known = len(self._entries)
-        is_same_run = entries[:1] == self._entries[:1] and len(entries) >= known
-        if not entries:  # being written
+        file = _file(self._path)
+        seen = (file, file.stat().st_mtime_ns) if file else None
+        entries = _entries(_load(file)) if file and seen != self._seen else []
+        if not entries:  # nothing new, or being written
             return []
-        self._entries = entries
-        fresh = entries[known:] if is_same_run else entries
-        rows = [self._fields.row(entry) for entry in fresh if SUMMARY not in entry]
+        self._seen = seen
+        texts = [repr(entry) for entry in entries]  # in which NaN is equal to itself
+        both = enumerate(zip(texts, self._read, strict=False))
+        shared = next((place for place, (now, then) in both if now != then), len(self._read))
+        if shared < len(texts):  # else an older checkpoint, touched
+            self._read = texts
+        rows = [self._fields.row(entry) for entry in entries[shared:] if SUMMARY not in entry]
         return [row for row in rows if row.step is not None and row.values]
 
     def close(self) -> list[Row]:
         return []
 
 
+def _file(path: Path) -> Path | None:
+    """The file itself, or the newest in a folder of checkpoints; None when there is none (yet)."""
+    if not path.is_dir():
+        return path if path.suffix == ".json" else None
+    candidates = [*path.glob(_FILE), *path.glob(f"checkpoint-*/{_FILE}")]
+    return max(candidates, key=lambda path: path.stat().st_mtime_ns, default=None)
+
+
 def _load(path: Path) -> Any:
-    """The JSON document of a file or of a folder of checkpoints; None when there is none (yet)."""
-    if path.is_dir():
-        candidates = [*path.glob(_FILE), *path.glob(f"checkpoint-*/{_FILE}")]
-        if not candidates:
-            return None
-        path = max(candidates, key=lambda path: path.stat().st_mtime_ns)
-    elif path.suffix != ".json":
-        return None
+    """The JSON document in a file; None while there is none."""
     try:
         return json.loads(path.read_bytes())
     except (ValueError, RecursionError, OSError):

@@ -84,3 +84,22 @@ def test_a_history_saved_alone_is_read_too(tmp_path: Path) -> None:
         records, log = read(tmp_path / name)
         assert (log.format, log.framework) == ("trainer-state", "trl")
         assert records[0].values["reward/mean"] == 0.25
+
+
+def test_a_run_resumed_from_an_earlier_checkpoint_is_read_from_there_on(tmp_path: Path) -> None:
+    """The entries before it stand in the new history, too; NaN is no difference."""
+    lost = entry(2, grad_norm=math.nan)
+    save(tmp_path / "checkpoint-4" / "trainer_state.json", [entry(1), lost, entry(3), entry(4)])
+    log = Log(tmp_path)
+    assert [record.step for record in log.new()] == [1, 2, 3]
+    again = [entry(step, kl=0.5) for step in (3, 4, 5, 6)]
+    save(tmp_path / "checkpoint-6" / "trainer_state.json", [entry(1), lost, *again])
+    records = log.close()
+    assert [(record.step, RESTART in record.notes) for record in records] == [
+        (4, False),
+        (3, True),
+        (4, False),
+        (5, False),
+        (6, False),
+    ]
+    assert records[1].values["kl/ref"] == 0.5
