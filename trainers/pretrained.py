@@ -134,6 +134,8 @@ class Pretrained(LanguageModel):
         self.response_tokens = response_tokens
         self.end_ids = _end_ids(model, tokenizer)
         self._accepted = frozenset(inspect.signature(model.forward).parameters)
+        # what transformers 5 calls it, whose 5.40 takes no other, and what it was called before
+        self._past = "cache" if "cache" in self._accepted else "past_key_values"
         # dropout would make the trainer's log-probs others than the sampler's
         self.model: Any = (_with_adapters(model, lora) if lora else model).eval()
 
@@ -149,16 +151,17 @@ class Pretrained(LanguageModel):
         columns = ids_BS.shape[1]
         # learned positions count from the first token that is no padding
         position_BK = (mask_BK.long().cumsum(1) - 1).clamp(min=0)
+        past = {self._past: None if cache is None else cache.past}
         optional = {"position_ids": position_BK[:, -columns:], "logits_to_keep": keep}
         output = self.model(
             input_ids=ids_BS,
             attention_mask=mask_BK.long(),
-            past_key_values=None if cache is None else cache.past,
             use_cache=cache is not None,
+            **past,
             **{name: value for name, value in optional.items() if name in self._accepted},
         )
         if cache is not None:
-            cache.past = output.past_key_values
+            cache.past = output[self._past]
         return output.logits[:, -keep:]
 
     def frozen(self) -> Scorer:

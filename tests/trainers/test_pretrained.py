@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -118,6 +119,12 @@ def test_log_probs_of_drawing_and_of_training_agree(policy: Pretrained):
 
 
 @torch.no_grad()
+def test_nothing_is_asked_of_the_model_that_a_later_transformers_will_not_take(policy: Pretrained):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        CachedEngine(policy, chance()).respond([[3, 4, 5], [6, 7]], 3)
+
+
 def test_padding_changes_nothing(policy: Pretrained):
     prompts = [[5, 6, 7, 8, 9], [10, 11], [12, 13, 14]]
     width = max(map(len, prompts))
