@@ -16,7 +16,7 @@ from benchmarks.legend import legend
 from collapse_lab.calibration import conformal
 from collapse_lab.corpus import CorpusRun
 from collapse_lab.figure.palette import paint
-from collapse_lab.figure.panel import Box, Scale, curve, vertical
+from collapse_lab.figure.panel import Box, Scale, curves, vertical
 from collapse_lab.labels import REWARDS, label_run
 from collapse_lab.records import Record
 from collapse_lab.scorecard import ALARM, HEALTHY, LATE, rules, scored
@@ -125,7 +125,7 @@ def _cell(one: Judged, left: float, top: float) -> list[str]:
         ),
         box.whole("plot"),
         below.whole("plot"),
-        *curve(reward, records, x, vertical(reward, records, box), box, 1.2),
+        *curves(reward, records, x, vertical(reward, records, box), box, (), 1.2),
         *_scores(one, x, below),
     ]
     whole = Box(left, box.top, CELL, below.bottom - box.top)
