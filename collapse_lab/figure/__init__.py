@@ -169,12 +169,12 @@ def _legend(
     rows: list[list[tuple[str, str, float]]] = []
     left = math.inf
     for role, text in items:
-        width = 34 + 6.3 * len(text)
+        width = 15 + 6.3 * len(text)
         if left + width > WIDTH:
             rows.append([])
             left = float(LEFT)
         rows[-1].append((role, text, left))
-        left = round(left + width, 1)
+        left = round(left + width + 19, 1)
     return rows
 
 

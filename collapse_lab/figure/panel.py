@@ -173,7 +173,7 @@ def _curve(
     box: Box,
     role: str,
     width: float,
-    dash: str = "none",
+    dash: str = "",
 ) -> list[str]:
     """The series as a path, and a cross wherever the run logged NaN or infinity."""
     attempts = list(_attempts(name, records))
@@ -190,9 +190,10 @@ def _curve(
         if value is not None and not math.isfinite(value)
     }
     cross = paint("alarm" if role == "line" else role)
+    dashes = f'stroke-dasharray="{dash}" ' if dash else ""
     return [
         f'<path d="{path}" fill="none" {paint(role, "stroke")} stroke-width="{width}" '
-        f'stroke-dasharray="{dash}" stroke-linejoin="round"/>',
+        f'{dashes}stroke-linejoin="round"/>',
         *(
             f'<text x="{x(step)}" y="{box.bottom - 3}" text-anchor="middle" font-weight="700" '
             f"{cross}>&#215;<title>step {step}: {value}</title></text>"
