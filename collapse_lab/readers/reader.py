@@ -16,6 +16,7 @@ from typing import Any
 
 from collapse_lab.readers import FILE_FORMATS, LINE_FORMATS
 from collapse_lab.readers.aliases import UNKNOWN
+from collapse_lab.readers.aliases.llm import LLM
 from collapse_lab.readers.assembler import Assembler
 from collapse_lab.readers.base import (
     LIKELY,
@@ -41,7 +42,8 @@ class LineReader:
     Each line is shown to every format once, and all lines so far whenever their number has
     doubled: a format with no signature shows itself in several lines only. A likely format is
     taken at once and gives way to a stronger claim, a mere guess waits. The lines of before are
-    kept and read then, so that no record is lost.
+    kept and read then, so that no record is lost. After that only a framework's signature makes it
+    give way: what looked like a log may have been printed by a rollout.
     """
 
     def __init__(self, format: type[LineFormat] | None = None, claim: float = SURE) -> None:
@@ -78,7 +80,13 @@ class LineReader:
                 self._look(list(self._head))
             if self._guess and (self._guess_claim >= LIKELY or self._lines >= PATIENCE_LINES):
                 return self._change()
-        return self._assemble(self._reading.feed(line)) if self._reading else []
+        rows = self._reading.feed(line) if self._reading else []
+        is_open = self._claim < SURE and self._lines >= self._search_until
+        if is_open and not rows and (signed := _signed(line)):
+            self._guess, self._guess_claim = signed, SURE
+            self._head = deque([line], maxlen=HEAD_LINES)
+            return self._change()
+        return self._assemble(rows)
 
     def flush(self) -> list[Record]:
         """The step still open, for a live log that has gone quiet."""
@@ -135,6 +143,14 @@ class LineReader:
             records = [replace(records[0], notes=notes), *records[1:]]
         self._has_records = self._has_records or bool(records)
         return records
+
+
+_FRAMEWORKS = [form for form in LINE_FORMATS.values() if form.framework in LLM]
+
+
+def _signed(line: str) -> type[LineFormat] | None:
+    """The format whose signature a line bears."""
+    return next((form for form in _FRAMEWORKS if form.claims([line]) >= SURE), None)
 
 
 class Log:

@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 from collapse_lab.readers.aliases.llm import LLM
-from collapse_lab.readers.base import SURE, Row, clean
+from collapse_lab.readers.base import LIKELY, SURE, Row, clean
 from collapse_lab.readers.literals import dicts, numbers
 from collapse_lab.readers.progress import Steps
 
@@ -23,6 +23,9 @@ SUMMARY = "train_runtime"
 _NESTED_BAR = re.compile(r"\r[^\r\n\x1b]*\r?\x1b\[A")
 """What is drawn below the training bar, an evaluation's bar or its wiping, goes back up."""
 _STATED = {"global_step/max_steps", "global_step", "step"}  # the first is ms-swift's
+_SIGNATURE = {"epoch", "global_step/max_steps"}
+UNSIGNED = LIKELY + 0.1
+"""A claim by a dict that states a step: what an environment prints of a rollout may look so."""
 _TRAINING = {"loss", "grad_norm", "learning_rate", "reward"}
 _KNOWN = {key for key in LLM["trl"] if "/" not in key and key != "epoch"} | {"objective/kl"}
 
@@ -45,8 +48,9 @@ class TrlConsole:
 
     @classmethod
     def claims(cls, head: list[str]) -> float:
-        found = any(is_log(items) for line in head if "{'" in line for _, items in dicts(line))
-        return SURE if found else 0.0
+        logs = [items for line in head if "{'" in line for _, items in dicts(line) if is_log(items)]
+        signed = any(not _SIGNATURE.isdisjoint(items) for items in logs)
+        return SURE if signed else UNSIGNED * bool(logs)
 
     def feed(self, line: str) -> list[Row]:
         rows: list[Row] = []

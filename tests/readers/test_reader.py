@@ -279,3 +279,16 @@ def test_a_log_read_as_it_grows_gives_the_same_records_as_one_read_at_once(
     assert len(at_once) >= 3
     assert plain(records) == plain(at_once)
     assert (growing.format, growing.framework) == (log.format, log.framework)
+
+
+@pytest.mark.parametrize("lines_between", [3, 2 * HEAD_LINES])
+@pytest.mark.parametrize(
+    "printed", ["Env info: {'step': 3, 'reward': 0.0, 'done': False}", '{"step": 3, "kl": 2}']
+)
+def test_what_a_rollout_prints_does_not_hide_the_log(printed: str, lines_between: int) -> None:
+    """Nor however much of it comes before the first step is made."""
+    reader, _ = feed([printed] * 4 + ["a thought"] * lines_between)
+    records = [record for n in (1, 2) for record in reader.feed(verl_line(n))]
+    assert reader.format == "verl-console"
+    assert [record.step for record in records] == [1, 2]
+    assert [NEW_RUN in record.notes for record in records][1:] == [False]
