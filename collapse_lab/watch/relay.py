@@ -8,10 +8,13 @@ of the command's output, a signal to send, a stop.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import select
 import signal
+import struct
+import termios
 import time
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -22,8 +25,9 @@ from collapse_lab.watch.feed import CHUNK, CLOSED, ENDED, Feed
 KEYBOARD = 0
 LOOK_EVERY = 1.0
 QUIET_AFTER_END, LONGEST_AFTER_END = 0.2, 2.0
-"""Seconds for the rest of the output once the command has ended; something that it left running
-may hold the other end open for ever."""
+"""Seconds for what is still written once the command has ended: something that it left running may
+hold the other end open for ever. What it wrote itself is copied however long our reader takes."""
+_COUNT = struct.Struct("i")
 
 
 class Group(Protocol):
@@ -75,6 +79,7 @@ class Relay:
         self._half_order = b""
         self._mid_line: set[int] = set()
         self._ladder: list[tuple[float, int]] = []
+        self._unread: dict[int, int] = {}
         if terminal:
             os.set_blocking(terminal.master, False)
 
@@ -89,8 +94,10 @@ class Relay:
                 self._feed.close()
                 self.say("collapse-lab: the observer has died; the command goes on unwatched")
         end = time.monotonic() + LONGEST_AFTER_END
-        while self.sources and time.monotonic() < end and self._turn(QUIET_AFTER_END, group):
-            pass
+        self._unread = {source: _unread(source) for source in self.sources}
+        while self.sources and (any(self._unread.values()) or time.monotonic() < end):
+            if not self._turn(QUIET_AFTER_END, group):
+                break
         return code
 
     def run_to_end(self, group: Group) -> int:
@@ -185,6 +192,7 @@ class Relay:
         except OSError:  # the other end of a pseudo-terminal has closed
             data = b""
         target = self.sources[source]
+        self._unread[source] = max(0, self._unread.get(source, 0) - len(data)) if data else 0
         if data:
             try:
                 write_all(target, data)
@@ -259,6 +267,11 @@ class Relay:
     def _patience(self) -> float:
         due = self._ladder[0][0] - time.monotonic() if self._ladder else LOOK_EVERY
         return max(0.0, min(due, LOOK_EVERY))
+
+
+def _unread(descriptor: int) -> int:
+    """Bytes that are there to be read."""
+    return _COUNT.unpack(fcntl.ioctl(descriptor, termios.FIONREAD, bytes(_COUNT.size)))[0]
 
 
 def write_all(descriptor: int, data: bytes) -> None:

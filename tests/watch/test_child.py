@@ -366,6 +366,24 @@ raise SystemExit(7)
     assert [alarm.step for alarm in RunReader(folder).alarms()] == [2]
 
 
+def test_of_what_a_slow_reader_has_yet_to_take_at_the_end_every_step_is_recorded(
+    command: Command, tmp_path: Path, folder: Path
+) -> None:
+    program = """
+for step in range(1, 6001):
+    print(f"step:{step} - actor/grad_norm:{0.5 + step % 7 / 50} - {'x' * 60}")
+"""
+    process = subprocess.Popen(command(program), stdout=subprocess.PIPE, cwd=tmp_path)
+    assert process.stdout
+    output = b""
+    while data := os.read(process.stdout.fileno(), 1 << 13):
+        output += data
+        time.sleep(0.08)
+    assert process.wait(60) == 0
+    assert output.count(b"\n") == 6000
+    assert len(RunReader(folder).new()) == 6000
+
+
 def test_what_is_typed_reaches_the_command(command: Command, tmp_path: Path) -> None:
     program = "print('got', input('name? ').upper())"
     output, code = on_a_terminal(command(program), tmp_path, [(b"name?", b"ada\r")])
