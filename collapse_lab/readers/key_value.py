@@ -11,6 +11,7 @@ import re
 from typing import ClassVar
 
 from collapse_lab.readers.base import Row, clean
+from collapse_lab.readers.epochs import EpochSteps
 
 LONGEST_LINE = 20_000
 PREFIX = 80
@@ -48,6 +49,7 @@ class KeyValueLines:
         self._shape: frozenset[str] | None = None
         self._stepped = False
         self._first_epoch: int | None = None
+        self._epochs = EpochSteps()
 
     @classmethod
     def claims(cls, head: list[str]) -> float:
@@ -110,11 +112,11 @@ class KeyValueLines:
         count, total = counters[name][2], counters[name][3]
         if name == "epoch" and counters[name][4]:
             count, total = counters[name][4], counters[name][5]
-        if not ("epoch" in counters and total and name in ("step", "iter", "batch", "epoch")):
-            return int(count)
-        if name == "epoch" and not counters[name][4]:
+        if "epoch" not in counters or (name == "epoch" and not counters[name][4]):
             return int(count)
         epoch = int(counters["epoch"][2])
+        if not total or name not in ("step", "iter", "batch", "epoch"):
+            return self._epochs.place(epoch, int(count))
         if self._first_epoch is None:
             self._first_epoch = epoch
         return int(count) + (epoch - self._first_epoch) * int(total)

@@ -110,6 +110,13 @@ def test_a_growing_log_is_followed(tmp_path: Path) -> None:
     ]
 
 
+def test_steps_that_are_counted_anew_in_every_epoch_go_on(tmp_path: Path) -> None:
+    lines = [f"Epoch {e} Step {s}: loss=1 kl={e}" for e in (0, 1, 2) for s in (10, 20)]
+    records, _ = read(log_of(tmp_path / "a.log", *lines))
+    assert [record.step for record in records] == [10, 20, 21, 31, 32, 42]
+    assert not any(record.notes for record in records)
+
+
 @given(st.lists(st.text(max_size=80), max_size=10))
 def test_no_text_breaks_the_reader(lines: list[str]) -> None:
     form = KeyValueLines()
