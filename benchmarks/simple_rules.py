@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from collapse_lab.detectors.reward import ACCURACY
+from collapse_lab.detectors.reward import PARTS
 from collapse_lab.records import Record
 from collapse_lab.signals import SIGNALS
 
@@ -72,8 +72,9 @@ def reward_drop(series: Series, names: Sequence[str] = REWARDS) -> Array:
 
 
 def either_drop(series: Series) -> Array:
-    """The same of the reward or of what right answers are paid, whichever has lost more."""
-    return np.maximum(reward_drop(series), reward_drop(series, ACCURACY))
+    """The same of the reward and of what right and well-formed answers are paid, whichever has lost
+    the most."""
+    return np.maximum.reduce([reward_drop(series, names) for names in (REWARDS, *zip(PARTS))])
 
 
 def three_sigma(series: Series) -> Array:
@@ -130,7 +131,7 @@ SCORES: dict[str, Score] = {
     "never": never,
     "always": always,
     "reward below 60 % of its best": reward_drop,
-    "the same, or its part for right answers": either_drop,
+    "the same, or one of its parts": either_drop,
     "any signal beyond 3 sigma": three_sigma,
 }
 DRIFT: dict[str, Callable[[Series, float], list[int]]] = {

@@ -13,7 +13,7 @@ from collapse_lab.records import Evidence, Record, Severity
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One record, its residuals, its reward and what it pays for right answers; `excused` after a
+    """One record, its residuals, its reward and the `reward.PARTS` of that; `excused` after a
     restart, when residuals do not count.
 
     `deviations` holds each monitored family's largest residual in a bad direction this step.
@@ -24,7 +24,7 @@ class Step:
     excursions: Excursions
     deviations: dict[str, float]
     reward: Reward
-    accuracy: Reward
+    parts: tuple[Reward, ...]
     excused: bool
 
 

@@ -126,14 +126,15 @@ class Panel:
             self._judged = record.step if self._judged is None else self._judged
         deviations = {} if excused else state.excursions.deviations()
         state.reward.update(record.values)
-        state.accuracy.update(record.values)
+        for part in state.parts:
+            part.update(record.values)
         return Step(
             record,
             residuals,
             state.excursions,
             deviations,
             state.reward,
-            state.accuracy,
+            state.parts,
             excused,
         )
 

@@ -15,7 +15,8 @@ from collapse_lab.noise import step_noise
 REWARDS = ("reward/success_rate", "reward/mean", "reward/penalised_mean")
 """The first of these that a run logs is followed, as `labels.py` prefers it; a success rate
 that appears later takes over."""
-ACCURACY = ("reward/accuracy",)
+PARTS = ("reward/accuracy", "reward/format")
+"""What a policy is paid for among other things and does not give up as it learns."""
 NOISE_MEMORY = 256
 
 

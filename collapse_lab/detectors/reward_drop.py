@@ -10,8 +10,8 @@ differences, and never as less than an eighth of the gain: a single bad batch of
 a collapse. A lone freak is taken only as far as it can be believed (`plausible.py`), or it would be
 the best or the worst of the run for good.
 
-What is paid for right answers alone, where a run logs it, is followed likewise: a reward that is
-hacked never falls, and one that pays for the format too falls later.
+What is paid for right answers alone and for well-formed ones, where a run logs it, is followed
+likewise: a reward that is hacked never falls, and one that pays for several things falls later.
 
 Where a calibration asks for a limit above the shipped one, it asks how much is surely lost and not
 how sure the loss is: a short dip of a steady reward is as sure as any collapse, but seldom as deep.
@@ -28,41 +28,44 @@ from typing import ClassVar
 
 from collapse_lab.detectors.base import Finding, Step
 from collapse_lab.detectors.ladder import Drop, Ladder
+from collapse_lab.detectors.reward import PARTS
 
 ITSELF = "a drop of the reward is the collapse itself, not its forerunner"
-ANSWERS_ALONE = "the reward as a whole has not been lost: it pays for something else, too"
+ALONE = "the reward as a whole has not been lost: it pays for something else, too"
+PAID_FOR = {"reward/accuracy": "right answers", "reward/format": "well-formed answers"}
 
 
 @dataclass(slots=True)
 class RewardDrop:
-    """Raises `alarm` on a sustained loss of reward, or of what right answers are paid; once, until
-    it has come back.
+    """Raises `alarm` on a sustained loss of reward, once until it has come back; and on one of what
+    right or well-formed answers are paid, while nothing else is told to be lost.
 
     `score` is how sure the surest loss is, in units of the shipped limit, while that is below 1,
     and from there on 1 plus the share of the gain that is lost as surely as that limit asks.
     """
 
     name: ClassVar[str] = "reward-drop"
+    highest: ClassVar[float] = 2.0
     limit: float | None = None
     score: float = 0.0
     _whole: Ladder = field(default_factory=Ladder)
-    _answers: Ladder = field(default_factory=Ladder)
+    _parts: tuple[Ladder, ...] = field(default_factory=lambda: tuple(Ladder() for _ in PARTS))
 
     def update(self, step: Step) -> Finding | None:
         least = 1.0 if self.limit is None else self.limit
-        known = self._whole.fallen is not None
+        known = any(ladder.fallen for ladder in (self._whole, *self._parts))
         whole = self._whole.update(step.reward, step, least)
-        answers = self._answers.update(step.accuracy, step, least)
-        self.score = max(self._whole.score, self._answers.score)
-        if whole is not None:
-            return self._find(self._whole, whole, "the reward", step, ITSELF)
-        if answers is not None and not known:
-            return self._find(
-                self._answers, answers, "the reward for right answers", step, ANSWERS_ALONE
-            )
-        return None
+        found = self._find(self._whole, whole, "the reward", ITSELF, step) if whole else None
+        for ladder, reward in zip(self._parts, step.parts, strict=True):
+            part = ladder.update(reward, step, least)
+            if part and not known and not found:
+                found = self._find(
+                    ladder, part, f"the reward for {PAID_FOR[reward.signal]}", ALONE, step
+                )
+        self.score = max(ladder.score for ladder in (self._whole, *self._parts))
+        return found
 
-    def _find(self, ladder: Ladder, drop: Drop, what: str, step: Step, note: str) -> Finding:
+    def _find(self, ladder: Ladder, drop: Drop, what: str, note: str, step: Step) -> Finding:
         part, interval = ladder.evidence(drop)
         return Finding(
             "alarm",

@@ -18,7 +18,7 @@ from collapse_lab.detectors.clues import ASKED
 from collapse_lab.detectors.excursions import Excursions
 from collapse_lab.detectors.frontend import FrontEnd
 from collapse_lab.detectors.history import History
-from collapse_lab.detectors.reward import ACCURACY, Reward
+from collapse_lab.detectors.reward import PARTS, Reward
 from collapse_lab.detectors.scale import JUDGED
 from collapse_lab.records import Record
 from collapse_lab.signals import SIGNALS
@@ -54,7 +54,7 @@ class State:
     excursions: Excursions = field(default_factory=Excursions)
     history: History = field(default_factory=lambda: History(ASKED))
     reward: Reward = field(default_factory=Reward)
-    accuracy: Reward = field(default_factory=lambda: Reward(ACCURACY))
+    parts: tuple[Reward, ...] = field(default_factory=lambda: tuple(Reward((n,)) for n in PARTS))
     residuals: dict[str, float] = field(default_factory=dict[str, float])
     steps: deque[int] = field(default_factory=lambda: deque(maxlen=REMEMBERED_STEPS))
     records: int = 0

@@ -21,7 +21,7 @@ def step(index: int, *deviations: float, excused: bool = False) -> Step:
     families = dict(zip("abcdefg", deviations, strict=False))
     excursions = Excursions()
     excursions.update(EMPTY)
-    return Step(Record(index), EMPTY, excursions, families, Reward(), Reward(), excused)
+    return Step(Record(index), EMPTY, excursions, families, Reward(), (), excused)
 
 
 def first_alarm(rows: list[list[float]], detector: EDetector) -> int | None:

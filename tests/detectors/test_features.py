@@ -58,7 +58,7 @@ def step(**charts: float) -> Step:
     excursions = Excursions()
     excursions.grow(names)
     excursions.score[0] = list(charts.values())
-    return Step(Record(0), residuals, excursions, {}, Reward(), Reward(), False)
+    return Step(Record(0), residuals, excursions, {}, Reward(), (), False)
 
 
 def named(features: Array) -> dict[str, float]:

@@ -165,13 +165,13 @@ def test_of_two_runs_that_lost_everything_the_one_that_stays_so_scores_more() ->
     assert 1.0 < short < long < 2
 
 
-def hacked(after: float, accuracy: str = "reward/accuracy") -> list[Alarm]:
-    """Right answers are paid less and less from record 100 on; `after` is where the reward goes."""
+def hacked(after: float, part: str = "reward/accuracy") -> list[Alarm]:
+    """A part of the reward is lost from record 100 on; `after` is where the reward goes."""
     rng = np.random.default_rng(3)
     panel, found = Panel(), list[Alarm]()
     for index in range(160):
         gone = min(1.0, max(0.0, (index - 100) / 20))
-        values = {"reward/mean": 0.9 + gone * (after - 0.9), accuracy: 0.8 * (1 - gone)}
+        values = {"reward/mean": 0.9 + gone * (after - 0.9), part: 0.8 * (1 - gone)}
         values = {name: value + rng.normal(0, 0.03) for name, value in values.items()}
         found += panel.update(Record(index, values=values))
     return [alarm for alarm in found if alarm.detector == "reward-drop"]
@@ -186,9 +186,14 @@ def test_right_answers_that_are_lost_while_the_reward_is_not_are_told() -> None:
     assert alarm.suspicions[0].mechanism == "reward_hacking"
 
 
-def test_another_part_of_the_reward_may_be_lost() -> None:
-    """It may have been paid for what a policy gives up as it learns."""
-    assert hacked(after=0.9, accuracy="rewards/length_reward/mean") == []
+def test_well_formed_answers_that_are_lost_are_told_likewise() -> None:
+    (alarm,) = hacked(after=0.9, part="reward/format")
+    assert "the reward for well-formed answers has lost" in alarm.message
+
+
+def test_any_other_part_of_the_reward_may_be_lost() -> None:
+    """It may be paid for what a policy gives up as it learns."""
+    assert hacked(after=0.9, part="rewards/length_reward/mean") == []
 
 
 def test_a_reward_that_is_lost_after_its_right_answers_is_told_too_and_not_the_other_way_round():
@@ -211,7 +216,7 @@ def test_a_reward_that_is_lost_after_its_right_answers_is_told_too_and_not_the_o
     assert told(form_first=True) == ["reward/mean"]
 
 
-def test_the_score_is_that_of_the_worse_of_the_two() -> None:
+def test_the_score_is_that_of_the_worst_of_them() -> None:
     panel = Panel(limits=unreachable(("reward-drop",)))
     for index in range(80):
         answers = 0.8 if index < 60 else 0.1
