@@ -93,17 +93,20 @@ def follow(
     while not stop.is_set():
         records: list[Record] = []
         try:
-            if log is None or log.format is None:  # what was no log yet may become one
-                log, waiting = _opened(path)
+            # what was no log yet may become one; until then the text so far is read once
+            if log is None or (log.format is None and _size(path) != size):
+                opened, waiting = _opened(path)
                 if waiting:
                     complain(f"waiting for {path} {waiting}")
+                if log is None or (opened and opened.format):
+                    log = opened
             records = log.new() if log else []
         except (OSError, UnreadableLog) as error:  # rotated just now, or a file system in trouble
             complain(f"cannot read the log, which is looked at again: {error}")
         if records or _size(path) != size:
             size, heard = _size(path), time.monotonic()
         elif log and time.monotonic() - heard > QUIET_SECONDS:
-            records = log.flush()
+            records, heard = log.flush(), time.monotonic()
         if log and log.format and (log.framework, log.format) != facts:
             facts = log.framework, log.format
             learn(framework=log.framework, format=log.format)

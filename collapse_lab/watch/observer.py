@@ -142,6 +142,7 @@ class Observer:
                 for line in lines:
                     yield from self._printed(line)
             elif time.monotonic() - last_heard > QUIET_SECONDS:
+                last_heard = time.monotonic()  # of a log without a format it is much work
                 yield from self._stamped(self._read(self._reader.flush))
         yield from self._from_inbox()
         for line in self._lines.close():

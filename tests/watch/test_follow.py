@@ -199,6 +199,26 @@ def test_a_log_that_cannot_even_be_looked_for_is_waited_for(tmp_path: Path) -> N
     assert "File name too long" in said
 
 
+@pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="Linux's /proc")
+def test_a_text_without_metrics_is_not_read_again_while_nothing_is_added(tmp_path: Path) -> None:
+    def read_so_far() -> int:
+        return int(Path("/proc/self/io").read_text().split()[1])
+
+    path = tmp_path / "train.log"
+    path.write_text("loading a shard of the model\n" * 3000)
+    following = Following(path)
+    while not following.said:
+        time.sleep(0.01)
+    time.sleep(1)
+    before = read_so_far()
+    time.sleep(1)  # many looks
+    assert read_so_far() - before < path.stat().st_size
+    with path.open("a") as log:
+        log.write(lines(1, 20))
+    following.wait(19)
+    assert following.end() == list(range(1, 21))
+
+
 def test_ending_before_there_was_a_log_is_no_error(tmp_path: Path) -> None:
     assert Following(tmp_path / "never.log").end() == []
 
