@@ -103,12 +103,18 @@ class LineReader:
         return records + self._assemble(rows) + self._marked(self.assembler.flush())
 
     def _look(self, lines: list[str]) -> None:
-        """Notes the format that claims the lines, if its claim is the strongest so far."""
+        """Notes the format that claims the lines, if its claim is the strongest so far; a stronger
+        one of the format that is read already is only remembered."""
         strongest = max(self._claim, self._guess_claim)
         for form in LINE_FORMATS.values():
             if (claim := form.claims(lines)) > strongest:
                 self._guess, self._guess_claim = form, claim
                 strongest = claim
+        if self._reading and self._guess is type(self._reading):
+            self._claim, self._guess, self._guess_claim = self._guess_claim, None, 0.0
+            if self._claim >= SURE:
+                self._search_until = 0
+                self._head.clear()
 
     def _change(self) -> list[Record]:
         """Takes the format that is guessed and reads the lines so far with it."""

@@ -281,6 +281,17 @@ def test_a_log_read_as_it_grows_gives_the_same_records_as_one_read_at_once(
     assert (growing.format, growing.framework) == (log.format, log.framework)
 
 
+def test_a_format_that_is_claimed_more_surely_later_is_read_on() -> None:
+    counted = [json.dumps({"reward": 0.5, "loss": 0.1})] * 900
+    logged = ["{'step': 0, 'reward': 0.1}", *(f"{{'loss': 1, 'epoch': {n}}}" for n in range(1, 4))]
+    for lines, format in ((["starting"] * 300 + counted, "jsonl"), (logged, "trl-console")):
+        reader, records = feed(lines)
+        records += reader.close()
+        assert reader.format == format
+        assert len(records) == len(lines) - lines.count("starting")
+        assert not any(record.notes for record in records)
+
+
 @pytest.mark.parametrize("lines_between", [3, 2 * HEAD_LINES])
 @pytest.mark.parametrize(
     "printed", ["Env info: {'step': 3, 'reward': 0.0, 'done': False}", '{"step": 3, "kl": 2}']
