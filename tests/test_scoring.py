@@ -120,14 +120,12 @@ def test_nothing_to_judge_is_nan_not_zero():
     assert math.isnan(scoring.false_alarms_per_thousand([]))
     assert math.isnan(scoring.recall_by_luck([collapsed(5)]))
     assert math.isnan(scoring.compute_saved([healthy()]))
-    assert math.isnan(scoring.precision(0, 0, 0.5))
+    assert math.isnan(scoring.precision(0, 0, 0, 0.5))
     assert all(math.isnan(bound) for bound in (*Share(0, 0).interval, Share(0, 0).upper()))
 
 
 def test_precision_at_ten_percent_prevalence():
-    assert scoring.precision(recall=0.8, false_alarm=0.2, prevalence=0.1) == pytest.approx(
-        0.08 / 0.26
-    )
+    assert scoring.precision(0.8, 0.0, 0.2, prevalence=0.1) == pytest.approx(0.08 / 0.26)
 
 
 def test_wilson_interval_of_seven_in_ten():

@@ -61,8 +61,10 @@ class Scores:
         return Share(self.late.of, self.late.of + self.healthy_alarmed.of).value
 
     def precision(self, prevalence: float) -> float:
-        """Share of runs alarmed on by the onset + 10 that collapse, at this prevalence."""
-        return scoring.precision(self.late.value, self.healthy_alarmed.value, prevalence)
+        """Share of the first alarms up to the onset + 10 that are right, at this prevalence."""
+        return scoring.precision(
+            self.late.value, self.premature.value, self.healthy_alarmed.value, prevalence
+        )
 
     def net_benefit(self, prevalence: float, ratio: float) -> float:
         """The decision curve: see `scoring.net_benefit`. In time is by the onset + 10."""

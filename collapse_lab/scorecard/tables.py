@@ -37,9 +37,9 @@ LEADS_ARE = (
 WORTH_IS = (
     "*Re-armed*: early, if a premature alarm is forgiven; to be held against the *time in "
     "warning*, the share of healthy records at which that would have been so by luck. Precision "
-    "and benefit count an alarm by the onset + 10. *Benefit*: share of the cost of all collapses "
-    "that stopping at the first alarm avoids where a false alarm costs so many collapses and 10 % "
-    "of runs collapse; 0 is never to alarm."
+    "and benefit count an alarm by the onset + 10, and a premature one as false. *Benefit*: share "
+    "of the cost of all collapses that stopping at the first alarm avoids where a false alarm "
+    "costs so many collapses and 10 % of runs collapse; 0 is never to alarm."
 )
 LATER_IS = (
     "In time: quarters of the runs by when they began, each judged by limits of the healthy runs "

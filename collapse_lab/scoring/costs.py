@@ -13,13 +13,16 @@ COST_RATIOS = (0.01, 0.03, 0.1, 0.3, 1.0)
 """Cost of a false alarm over that of a collapse nobody was warned of."""
 
 
-def precision(recall: float, false_alarm: float, prevalence: float) -> float:
-    """Share of alarmed runs that collapse, where `prevalence` of all runs do; NaN if none alarm.
+def precision(recall: float, premature: float, false_alarm: float, prevalence: float) -> float:
+    """Share of first alarms that are right, where `prevalence` of all runs collapse; NaN of none.
 
-    >>> round(precision(0.5, 0.05, 0.1), 3)
-    0.526
+    A premature alarm is as wrong as one in a healthy run. What is told later than `recall` counts
+    is neither.
+
+    >>> round(precision(recall=0.5, premature=0.1, false_alarm=0.05, prevalence=0.1), 3)
+    0.476
     """
-    true, false = recall * prevalence, false_alarm * (1 - prevalence)
+    true, false = recall * prevalence, premature * prevalence + false_alarm * (1 - prevalence)
     return true / (true + false) if true + false else math.nan
 
 

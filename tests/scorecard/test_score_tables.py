@@ -46,6 +46,12 @@ def test_a_row_says_what_its_alarms_are_worth() -> None:
     assert cells(tables.operating_points(rows), "alarm or above")["early"].startswith("1/2, 50 %")
 
 
+def test_a_premature_alarm_is_no_right_one() -> None:
+    first = [judged("healthy", None), judged("collapse", 50, 60), judged("collapse", 10, 60)]
+    rows = {name: scores(first, rule, deals=1) for name, rule in rules().items()}
+    assert cells(tables.worth(rows), "alarm or above")["precision here (67 %)"] == "50 %"
+
+
 def test_alarms_at_random_times_stand_beside_the_alarm_tier_and_no_other_row() -> None:
     rows = {name: scores(RUNS, rule, deals=1) for name, rule in rules().items()}
     table = tables.operating_points(rows)

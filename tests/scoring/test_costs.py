@@ -30,6 +30,11 @@ def test_a_premature_alarm_is_a_miss_that_is_also_paid_for():
     assert scoring.net_benefit(0.5, 0.5, 0, 0.3, 0.2) == pytest.approx(0.4)
 
 
+def test_a_premature_alarm_is_as_wrong_as_one_in_a_healthy_run():
+    # of ten runs four collapse, two told of in time, one too soon; of six healthy ones three are
+    assert scoring.precision(2 / 4, 1 / 4, 3 / 6, prevalence=0.4) == pytest.approx(2 / 6)
+
+
 def test_no_runs_no_benefit():
     assert math.isnan(scoring.net_benefit(math.nan, 0, 0, 0.1, 1))
 
