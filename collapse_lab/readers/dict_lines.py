@@ -2,7 +2,8 @@
 
 Where the dict does not say its step, the text before it may: `Step 12: {'loss': 0.1}`. Else the
 dicts are counted, as JSON objects without a step are. A JSON object behind text, such as a logger
-puts before it, is read likewise where its step is stated: programs print others, too.
+puts before it, is read likewise where it has two numbers and their step is stated: programs print
+others, too.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import re
 from typing import Any, ClassVar
 
 from collapse_lab.readers.base import clean
-from collapse_lab.readers.fields import step_candidates
+from collapse_lab.readers.fields import step_candidates, to_number
 from collapse_lab.readers.jsonl import JsonLines
 from collapse_lab.readers.literals import dicts
 
@@ -47,5 +48,7 @@ class DictLines(JsonLines):
             fields = (super().parse(text[start:]) if start > 0 else None) or {}
         if not step_candidates(fields) and (steps := _STEP.findall(text[:start])):
             fields["step"] = steps[-1]
-        states = bool(found) or bool(step_candidates(fields))
-        return fields if states and len(fields) >= LEAST_NUMBERS else None
+        if found:
+            return fields if len(found[-1][1]) >= LEAST_NUMBERS else None
+        numbers = sum(to_number(value) is not None for value in fields.values())
+        return fields if step_candidates(fields) and numbers > LEAST_NUMBERS else None

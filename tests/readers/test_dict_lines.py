@@ -61,7 +61,11 @@ def test_json_behind_what_a_logger_puts_before_it_is_a_row_where_its_step_is_sta
 ) -> None:
     before = "2026-11-26 10:00:00,123 INFO train.py:33 -"
     lines = [f'{before} {{"step": {i}, "reward": NaN, "actor": {{"kl": 1}}}}' for i in (5, 9)]
-    lines += ['[step 12] {"reward": 0.5, "actor": {"kl": 2}}', 'call: {"a": 1, "b": 2}'] * 2
+    lines += [
+        '[step 12] {"reward": 0.5, "actor": {"kl": 2}}',
+        'call: {"a": 1, "b": 2}',
+        'do: {"step": 1, "n": 2}',
+    ] * 2
     found = records(tmp_path, "\n".join(lines))
     assert [(r.step, r.values["actor/kl"]) for r in found] == [(5, 1), (9, 1), (12, 2), (12, 2)]
     assert math.isnan(found[0].values["reward/mean"])
