@@ -92,15 +92,9 @@ class Observer:
         The tensors are kept, without their graph, until the step is over and then measured at
         once: a few numbers a token, where a forward pass holds thousands.
         """
-        tensors = StepTensors(
-            logp=logp.detach(),
-            old_logp=old_logp,
-            advantage=advantage,
-            mask=mask,
-            clip=self._clip,
-            band=self._band,
-            **more,  # pyright: ignore[reportArgumentType]
-        )
+        given = {"logp": logp, "old_logp": old_logp, "advantage": advantage, "mask": mask, **more}
+        kept = {name: tensor.detach() for name, tensor in given.items() if tensor is not None}
+        tensors = StepTensors(clip=self._clip, band=self._band, **kept)  # pyright: ignore
         self._batches.append((len(self._updates), tensors))
 
     @contextmanager

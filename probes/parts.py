@@ -15,6 +15,7 @@ from typing import Self
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from collapse_lab.probes.pareto import shape
 from collapse_lab.signals import HISTOGRAMS
@@ -250,6 +251,10 @@ class LargestMean(Part):
         """Of the mean of the values at each index below `means`."""
         totals_K = values_N.new_zeros(means).index_add(0, index_N, values_N)
         return cls(totals_K, torch.bincount(index_N, minlength=means).double())
+
+    def join(self, field: str, many: list[Tensor]) -> Tensor:
+        """A rank that had no rows in its last mini-batches has fewer of them."""
+        return pad_sequence(many, batch_first=True).sum(0)
 
     def value(self) -> float | None:
         some_K = self.counts_K > 0

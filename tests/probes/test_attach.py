@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -90,6 +91,35 @@ def test_rows_shown_again_for_their_log_probs_do_not_count_as_responses():
     only = {"mask": tensors.mask[:1], "old_logp": tensors.old_logp[:1]}  # pyright: ignore
     probe.show(StepTensors(**only, sampler_logp=only["old_logp"]))
     assert probe.step(0).values["length/mean"] == pytest.approx(float(tensors.mask.sum() / 48))
+
+
+class Saved:
+    """Stands for a tensor that a graph keeps for its backward pass."""
+
+
+def test_what_is_kept_to_the_end_of_the_step_holds_no_graph() -> None:
+    saved: weakref.WeakSet[Saved] = weakref.WeakSet()
+
+    def pack(_: Tensor) -> Saved:
+        saved.add(one := Saved())
+        return one
+
+    def unpack(_: Saved) -> Tensor:
+        raise AssertionError("nothing goes backward here")
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, unpack):
+        logits = torch.randn(2, 3, 50, requires_grad=True)
+        logp = logits.log_softmax(-1)
+        entropy = -(logp.exp() * logp).sum(-1)  # no part of a loss, so that no backward frees it
+    assert saved
+    probe, mask = Observer(), torch.ones(2, 3, dtype=torch.bool)
+    old = logp[..., 0].detach()
+    probe.batch(
+        logp=logp[..., 0], old_logp=old, advantage=torch.ones(2), mask=mask, entropy=entropy
+    )
+    del logp, entropy
+    assert not saved
+    assert probe.step(0).values["policy/entropy"] > 0
 
 
 @pytest.mark.parametrize("kind", [torch.int64, torch.float32])

@@ -138,6 +138,12 @@ def test_a_mini_batch_without_a_token_has_no_mean_that_could_be_the_largest():
     assert LargestMean.of(values[:0], mini[:0], 4).value() is None
 
 
+def test_ranks_may_differ_in_the_mini_batches_that_they_have_rows_of():
+    one = LargestMean.of(torch.tensor([1.0, 2.0]), torch.tensor([0, 1]), 2)
+    other = LargestMean.of(torch.tensor([3.0, 2.5]), torch.tensor([0, 2]), 3)
+    assert one.joined([other]).value() == other.joined([one]).value() == 2.5
+
+
 def test_on_host_changes_nothing_but_the_place():
     parts = everything(X, Y)
     assert read(on_host(parts)) == read(parts)
