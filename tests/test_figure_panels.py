@@ -31,6 +31,13 @@ def test_the_pen_is_lifted_where_the_run_was_resumed() -> None:
     assert path_of(draw(records, None, names=["a"])).count("M") == 2
 
 
+def test_a_constant_lies_in_the_middle_however_large() -> None:
+    for value in (0.0, 1.0, -1e30, 1e16):
+        records = [Record(step, values={"a": value}) for step in range(3)]
+        rows = re.findall(r"[ML]\S+ (\S+)", path_of(draw_small("a", records, None, None)))
+        assert rows == ["28.0"] * 3  # of 56 pixels
+
+
 def test_another_attempt_is_faint_beneath_and_within_the_scale() -> None:
     records = [Record(step, values={"a": 1.0}) for step in range(5)]
     other = [Record(step, values={"a": 3.0}) for step in range(2, 5)]
@@ -54,6 +61,8 @@ def test_a_long_legend_goes_on_in_a_second_row() -> None:
     keys = [text for text in svg.iter(f"{SVG}text") if text.text and "step" in text.text[1:]]
     assert len({text.attrib["y"] for text in keys}) == 2
     assert all(float(key.attrib["x"]) + 6.3 * len(key.text or "") < width for key in keys)
+    first, second = (float(key.attrib["x"]) for key in keys[:2])
+    assert second - first > 7.6 * len("0000040-10000060") + 6 * len("began, step 1")
 
 
 def test_a_name_with_control_characters_is_still_xml() -> None:

@@ -169,12 +169,12 @@ def _legend(
     rows: list[list[tuple[str, str, float]]] = []
     left = math.inf
     for role, text in items:
-        width = 15 + 6.3 * len(text)
+        width = 15 + sum(7.7 if letter.isdigit() else 6.3 for letter in text)
         if left + width > WIDTH:
             rows.append([])
             left = float(LEFT)
         rows[-1].append((role, text, left))
-        left = round(left + width + 19, 1)
+        left = round(left + width + 12, 1)
     return rows
 
 

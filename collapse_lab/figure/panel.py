@@ -26,7 +26,8 @@ class Scale:
         self.log = log
         self.low, self.high = self._value(low), self._value(high)
         if self.low == self.high:
-            self.low, self.high = self.low - 0.5, self.high + 0.5
+            pad = max(0.1 * abs(self.low), 0.5)  # 0.5 alone is lost beside 1e16
+            self.low, self.high = self.low - pad, self.high + pad
         self.start, self.end = start, end
 
     def __call__(self, value: float) -> float:

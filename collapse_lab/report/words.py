@@ -81,8 +81,8 @@ def _alarm(case: Case) -> Iterator[str]:
     yield alarm.message[:1].upper() + ended(alarm.message[1:])
     low, high = alarm.since_interval
     between = "" if low == high else f" (between {low} and {high})"
-    before = counted(alarm.step - alarm.since)
-    yield f"The change began at step {alarm.since}{between}, {before} before it was told."
+    told = f"{counted(alarm.step - alarm.since)} before" if alarm.step > alarm.since else "where"
+    yield f"The change began at step {alarm.since}{between}, {told} it was told."
     if alarm.last_healthy_step is None:
         yield "No step before that looked healthy: there is no checkpoint to go back to."
     else:
