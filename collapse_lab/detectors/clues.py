@@ -23,8 +23,8 @@ def _numerical(scene: Scene) -> Clue | None:
 PAID = ("reward/mean", "reward/penalised_mean")
 SOLVED = ("reward/success_rate", "reward/accuracy", "eval/success_rate", "eval/score")
 LOST, KEPT = 0.6, 0.95
-"""Of their levels before: what is solved has fallen below the one, what is paid is above the
-other."""
+"""Of their levels before: what is solved has fallen below the one, unless a detector tells so, and
+what is paid is above the other."""
 
 
 def _reward_hacking(scene: Scene) -> Clue | None:
@@ -32,7 +32,8 @@ def _reward_hacking(scene: Scene) -> Clue | None:
     for paid in map(scene.levels, PAID):
         for name in SOLVED:
             solved = scene.levels(name)
-            fallen = solved.before > 0 and solved.now <= LOST * solved.before
+            surely = name in scene.evidence or solved.now <= LOST * solved.before
+            fallen = solved.before > 0 and surely
             if fallen and paid.now >= KEPT * paid.before > 0:
                 told = (
                     f"{name} fell from {solved.before:.3g} to {solved.now:.3g} while the reward "
