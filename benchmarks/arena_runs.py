@@ -12,8 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from collapse_lab.frames import from_frame
-from collapse_lab.labels import Label, label_run
-from collapse_lab.scorecard.judged import COLLAPSED
+from collapse_lab.labels import COLLAPSED, Label, label_run
 from collapse_lab.store import RunReader, find_runs, read_meta
 
 Array = NDArray[np.float64]

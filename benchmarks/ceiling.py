@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 from collapse_lab.corpus import CorpusRun, read_corpus
 from collapse_lab.detectors.frontend import MIN_POINTS_ALONE
 from collapse_lab.detectors.scale import to_scale
-from collapse_lab.scorecard.judged import COLLAPSED, HEALTHY
+from collapse_lab.labels import COLLAPSED
+from collapse_lab.scorecard.judged import HEALTHY
 from collapse_lab.scoring import LATE, Share, point_of, usual_horizon
 from collapse_lab.scoring.markdown import percent, share, table_of
 from collapse_lab.signals import SIGNALS

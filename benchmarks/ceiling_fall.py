@@ -23,9 +23,8 @@ from numpy.typing import NDArray
 
 from benchmarks.ceiling import ended, limit_of, told
 from collapse_lab.corpus import CorpusRun
-from collapse_lab.labels import judged_reward
+from collapse_lab.labels import COLLAPSED, judged_reward
 from collapse_lab.noise import step_noise
-from collapse_lab.scorecard.judged import COLLAPSED
 from collapse_lab.scoring import LATE, Share, point_of
 from collapse_lab.scoring.markdown import percent, share, table_of
 

@@ -20,7 +20,8 @@ from collapse_lab.detectors.hazard import heard
 from collapse_lab.detectors.limits import unreachable
 from collapse_lab.detectors.panel import Panel
 from collapse_lab.detectors.prior import Prior
-from collapse_lab.scorecard.judged import COLLAPSED, HEALTHY, told
+from collapse_lab.labels import COLLAPSED
+from collapse_lab.scorecard.judged import HEALTHY, told
 
 FIRST_HELD_OUT_SEED = 3
 HELD_OUT = {"algorithm": "gspo", "task": "web_shop", "failure": "mismatch"}

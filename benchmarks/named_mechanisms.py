@@ -32,9 +32,10 @@ from benchmarks.run_folders import seed_of, with_folders
 from collapse_lab.configured.suspects import NOTHING, suspects_of
 from collapse_lab.corpus import CorpusRun
 from collapse_lab.detectors.clues import RULES
+from collapse_lab.labels import COLLAPSED
 from collapse_lab.mechanisms import MECHANISMS
 from collapse_lab.records import Alarm
-from collapse_lab.scorecard.judged import COLLAPSED, raised_in
+from collapse_lab.scorecard.judged import raised_in
 from collapse_lab.scoring.markdown import share, table_of
 from collapse_lab.scoring.shares import Share
 

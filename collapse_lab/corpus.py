@@ -11,9 +11,9 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_args
 
-from collapse_lab.labels import Label, label_run
+from collapse_lab.labels import COLLAPSED, Kind, Label, label_run
 from collapse_lab.readers.base import FileFormat, LineFormat, UnreadableLog
 from collapse_lab.readers.reader import read, sniff
 from collapse_lab.records import Record, runs_of
@@ -95,13 +95,14 @@ def _read(path: Path, name: str, folder: str) -> Iterator[CorpusRun | LeftOut]:
             yield LeftOut(name, "not finished")
             return
         records, log = read(path)
+        known_label = _stated_label(meta)
     except (OSError, ValueError, ImportError) as error:
         yield LeftOut(name, str(error).split(". ")[0].replace(str(path), "it"))
         return
     config = meta.get("config")
     stated = cast(dict[str, Any], config) if isinstance(config, dict) else {}
     for part, some in runs_of(records):
-        label = _stated_label(meta) or label_run(some)
+        label = known_label or label_run(some)
         facts = {
             "framework": str(meta.get("framework") or log.framework),
             "task": str(stated.get("task") or UNKNOWN),
@@ -128,6 +129,17 @@ def _made(meta: Mapping[str, Any], records: Sequence[Record]) -> float:
 
 
 def _stated_label(meta: Mapping[str, Any]) -> Label | None:
-    """What run.json says became of the run, in the form of `collapse-lab label --json`."""
-    stated = meta.get("label")
-    return Label(stated["class"], stated.get("onset"), stated.get("cross")) if stated else None
+    """What run.json says became of the run, in the form of `collapse-lab label --json`. Raises
+    ValueError for another."""
+    if not meta.get("label"):
+        return None
+    match meta["label"]:
+        case {"class": kind, "onset": int(onset), "cross": int(cross)} if kind in get_args(Kind):
+            return Label(kind, onset, cross)
+        case {"class": kind} if kind in get_args(Kind) and kind not in COLLAPSED:
+            return Label(kind)
+        case _:
+            raise ValueError(
+                "the label in its run.json is not of the form that `collapse-lab label --json` "
+                'prints: {"class": "collapse", "onset": 120, "cross": 131}'
+            )

@@ -33,6 +33,7 @@ Kind = Literal[
     "no_reward",
 ]
 
+COLLAPSED = ("collapse", "slow_decay", "hard_fail")
 REWARDS = (
     "reward/success_rate",
     "reward/mean",

@@ -6,6 +6,10 @@ import json
 import math
 from pathlib import Path
 
+import pytest
+from click.testing import CliRunner
+
+from collapse_lab.cli import main
 from collapse_lab.corpus import CorpusRun, LeftOut, read_corpus
 from collapse_lab.records import Record
 from collapse_lab.store import RunWriter
@@ -71,6 +75,34 @@ def test_a_stated_label_is_believed_before_the_rule(tmp_path: Path) -> None:
     keep(tmp_path / "a", {"label": {"class": "collapse", "onset": 12, "cross": 15}}, [0.5] * 30)
     label = corpus(tmp_path)[0]["a"].label
     assert (label.kind, label.onset, label.cross) == ("collapse", 12, 15)
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        "collapse",
+        {"kind": "collapse"},
+        {"class": "collapsed", "onset": 12, "cross": 15},
+        {"class": "collapse"},  # when?
+        {"class": "collapse", "onset": "12", "cross": "15"},
+    ],
+)
+def test_a_run_whose_stated_label_cannot_be_read_is_left_out_and_the_others_are_not(
+    label: object, tmp_path: Path
+) -> None:
+    keep(tmp_path / "a", {"label": label}, [0.5] * 30)
+    keep(tmp_path / "b", {"label": {"class": "healthy"}}, [0.5] * 30)
+    runs, left_out = corpus(tmp_path)
+    assert runs.keys() == {"b"} and "the label in its run.json" in left_out["a"]
+
+
+def test_what_label_prints_can_be_stated(tmp_path: Path) -> None:
+    keep(tmp_path / "a", {}, [0.1 * min(step, 8) if step < 60 else 0.0 for step in range(90)])
+    printed = CliRunner().invoke(main, ["label", "--json", str(tmp_path / "a")]).stdout
+    keep(tmp_path / "b", {"label": json.loads(printed)}, [0.5] * 30)
+    runs, _ = corpus(tmp_path)
+    assert runs["b"].label == runs["a"].label
+    assert runs["a"].label.kind == "collapse"
 
 
 def test_logs_of_others_are_found_at_any_depth_and_grouped_by_their_folder(tmp_path: Path) -> None:

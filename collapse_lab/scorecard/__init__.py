@@ -15,7 +15,6 @@ from collapse_lab.scorecard.foretold import Foretold, foretell
 from collapse_lab.scorecard.judged import (
     ALARM,
     CALIBRATED_ROW,
-    COLLAPSED,
     HEALTHY,
     TIERS,
     JudgedRun,
@@ -36,7 +35,6 @@ __all__ = [
     "ALARM",
     "BLIND",
     "CALIBRATED_ROW",
-    "COLLAPSED",
     "HEALTHY",
     "LATE",
     "LATER",

@@ -23,10 +23,10 @@ from collapse_lab.corpus import CorpusRun
 from collapse_lab.detectors.limits import Limits
 from collapse_lab.detectors.panel import Panel
 from collapse_lab.detectors.reward_drop import RewardDrop
+from collapse_lab.labels import COLLAPSED
 from collapse_lab.records import Alarm, Severity
 from collapse_lab.scoring import LATE, ScoredRun, chance
 
-COLLAPSED = ("collapse", "slow_decay", "hard_fail")
 HEALTHY = ("healthy", "healthy_with_dip")
 TIERS: dict[str, tuple[Severity, ...]] = {
     "critical": ("critical",),
