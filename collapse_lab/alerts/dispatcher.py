@@ -17,8 +17,9 @@ from collapse_lab.alerts.recovery import Recovery
 from collapse_lab.alerts.sinks import Apprise, Hook, Notice, Refused, Sink, Webhook
 from collapse_lab.records import NEW_RUN, RESTART, SEVERITIES, Alarm, Record, Severity, reaches
 
-ATTEMPTS, FIRST_PAUSE = 4, 1.0
-"""Tries a notice, and seconds before the second; each further pause is twice the one before."""
+ATTEMPTS, FIRST_PAUSE = 8, 1.0
+"""Tries a notice, and seconds before the second; each further pause is twice the one before: two
+minutes, in which a server has been started again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +184,7 @@ class _Worker:
             self._queue.put(notice)
 
     def close(self) -> None:
-        """Takes no more; what is queued is still sent, without long pauses between tries."""
+        """Takes no more; what is queued is still sent, with the shortest pause between tries."""
         self._closing.set()
         self._queue.put(None)
 
@@ -204,7 +205,6 @@ class _Worker:
                 self._target.sink.send(notice)
                 return
             except Exception as error:
-                # once the run has ended there is little time, so the pauses are cut short
                 last = attempt == ATTEMPTS or isinstance(error, Refused)
                 if last:
                     self._complain(
@@ -212,7 +212,8 @@ class _Worker:
                         f"step {notice.alarm.step}: {error}"
                     )
                     return
-            self._closing.wait(self._first_pause * 2 ** (attempt - 1))
+            if self._closing.wait(self._first_pause * 2 ** (attempt - 1)):
+                time.sleep(self._first_pause)  # there is little time, but an alarm ends many a run
 
 
 def _worse(alarm: Alarm, than: Alarm) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Callable
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -193,7 +195,31 @@ def test_a_server_that_fails_and_recovers_is_told_in_the_end(alarm: MakeAlarm, s
     assert complaints == []
 
 
-@pytest.mark.parametrize(("answers", "tries"), [([503] * 9, 4), ([403], 1)])
+def test_a_server_that_is_away_for_a_moment_at_the_end_of_a_run_is_told(
+    alarm: MakeAlarm, server: Any
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    complaints: list[str] = []
+    webhook = Webhook(f"http://127.0.0.1:{port}/hook")
+    dispatcher = Dispatcher([Target(webhook)], "a", complain=complaints.append, first_pause=0.3)
+    dispatcher.alarm(alarm(step=7))
+    handler = server.http.RequestHandlerClass
+    late: list[ThreadingHTTPServer] = []
+
+    def start() -> None:
+        late.append(ThreadingHTTPServer(("127.0.0.1", port), handler))
+        late[0].serve_forever()
+
+    threading.Timer(0.6, start).start()
+    assert dispatcher.close(10)
+    assert complaints == []
+    assert len(server.requests) == 1
+    late[0].shutdown()
+    late[0].server_close()
+
+
+@pytest.mark.parametrize(("answers", "tries"), [([503] * 9, 8), ([403], 1)])
 def test_a_failure_for_good_is_told_in_one_line_and_later_alerts_are_tried(
     alarm: MakeAlarm, server: Any, answers: list[int], tries: int
 ) -> None:
