@@ -150,8 +150,8 @@ def score(
     )
     if used:
         sections.append(
-            f"{len(used)} of these runs set the limits of the calibration: their silence is no "
-            "evidence for it."
+            f"{len(used)} of these runs have the names of runs that set the limits of the "
+            "calibration: where they are those, their silence is no evidence for it."
         )
     click.echo("\n\n".join(sections))
     for one in apart:

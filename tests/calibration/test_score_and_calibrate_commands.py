@@ -121,7 +121,7 @@ def test_score_prints_every_tier_shipped_and_calibrated(corpus: Path, calibratio
     for row in ("critical", "alarm or above", "alarm or above, calibrated", "never", "always"):
         assert f"| {row} |" in result.stdout
     assert "| alarms, or score of | NAB |" in result.stdout
-    assert "21 of these runs set the limits" in result.stdout
+    assert "21 of these runs have the names of runs that set the limits" in result.stdout
 
 
 def test_score_as_json_has_groups_and_the_paired_difference(
