@@ -43,10 +43,9 @@ class Recorder:
     """Owns the sink (a run folder, or the inbox of the `watch` around us) and the detectors.
 
     `stop` turns true at the first alarm of severity `stop_on` or worse. Unless it `judges` the
-    records are only written. Several rows of one step become one record; a row of an older step
-    joins the newest one when it brings only new names (an evaluation that took its time), and
-    begins a restart when it states a name anew. `history` are the records of a run that is being
-    continued: the detectors take up where they stood.
+    records are only written. Several rows of one step become one record, as `Assembler` says.
+    `history` are the records of a run that is being continued: the detectors take up where they
+    stood.
     """
 
     def __init__(
@@ -64,10 +63,9 @@ class Recorder:
         self._sink = sink
         self._judging = judging
         self._panel: Panel | None = None
-        self._assembler = Assembler(framework, merges=True)
+        last_step = history[-1].step if history else -1
+        self._assembler = Assembler(framework, merges=True, last_step=last_step)
         self._history = list(history)
-        self._last_step = history[-1].step if history else -1
-        self._names_of_step: set[str] = set()
         self._thread: Background[Row | None] = Background(
             "collapse-lab recorder", self._handle, self._complete_step, SETTLE_SECONDS
         )
@@ -101,24 +99,8 @@ class Recorder:
         if row is None:
             self._complete_step()
             return
-        row = self._placed(row)
         for record in self._assembler.add(row):
             self._deliver(record)
-
-    def _placed(self, row: Row) -> Row:
-        """The row with its step settled: counted on, or joined to the newest step when late."""
-        step = self._last_step + 1 if row.step is None else row.step
-        stated = self._names_of_step
-        late = step < self._last_step and bool(stated) and stated.isdisjoint(row.values)
-        if late:
-            note = f"logged for step {step} after step {self._last_step} had begun"
-            notes = {**dict.fromkeys(row.values, note), **row.notes}
-            row, step = replace(row, notes=notes), self._last_step
-        if step != self._last_step:
-            self._names_of_step.clear()
-        self._last_step = step
-        self._names_of_step |= row.values.keys()
-        return replace(row, step=step)
 
     def _complete_step(self) -> None:
         for record in self._assembler.flush():

@@ -11,13 +11,20 @@ from collapse_lab.records import EVENT, NEW_RUN, RESTART, Record
 
 
 class Assembler:
-    """Rows under a log's own names -> records under canonical names."""
+    """Rows under a log's own names -> records under canonical names.
 
-    def __init__(self, framework: str | None, merges: bool) -> None:
+    Where rows of a step are merged, one of an older step joins the newest when it brings only names
+    that this lacks (an evaluation that took its time, a process that lags behind), and begins a
+    restart when it states a name anew. `last_step` is where the run stands that is continued.
+    """
+
+    def __init__(self, framework: str | None, merges: bool, last_step: int = -1) -> None:
         self.names = Names(framework)
         self._merges = merges
         self._open: Row | None = None
-        self._last_steps: dict[str, int] = {}
+        self._last_steps: dict[str, int] = {"": last_step}
+        self._newest: dict[str, tuple[int, set[str]]] = {}
+        """Each run's newest step, and the names that it has stated."""
         self._run: str = ""
 
     def add(self, row: Row) -> list[Record]:
@@ -26,6 +33,7 @@ class Assembler:
             row = replace(row, step=self._next_step(row.run))
         if not self._merges:
             return [self._record(row)]
+        row = self._placed(row)
         held = self._open
         if held is None:
             self._open = row
@@ -46,6 +54,19 @@ class Assembler:
         """The step still open: at the end of a log, or when a live one has gone quiet."""
         held, self._open = self._open, None
         return [] if held is None else [self._record(held)]
+
+    def _placed(self, row: Row) -> Row:
+        """The row at its step, or at the newest one when it is late."""
+        assert row.step is not None
+        newest, names = self._newest.get(row.run, (row.step, set[str]()))
+        if row.step < newest and names and names.isdisjoint(row.values):
+            note = f"logged for step {row.step} after step {newest} had begun"
+            notes = {**dict.fromkeys(row.values, note), **row.notes}
+            row = replace(row, notes=notes, step=newest)
+        elif row.step != newest:
+            newest, names = row.step, set[str]()
+        self._newest[row.run] = newest, names | row.values.keys()
+        return row
 
     def _next_step(self, run: str) -> int:
         open_step = self._open.step if self._open and self._open.run == run else None

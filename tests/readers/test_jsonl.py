@@ -242,3 +242,29 @@ def test_a_step_of_the_whole_run_goes_back_only_where_the_run_was_resumed(tmp_pa
         rows = [{"epoch": e, "step": s, "loss": 1} for e, s in zip(epochs, steps, strict=True)]
         records, _ = read(write(tmp_path / "a.jsonl", *map(json.dumps, rows)))
         assert [record.step for record in records] == steps
+
+
+def test_what_is_logged_late_joins_the_newest_step_and_is_no_restart(tmp_path: Path) -> None:
+    """An evaluation that took its time, or a process that writes to the same file and lags."""
+    rows = [
+        {"step": 1, "reward": 0.1},
+        {"step": 2, "reward": 0.2},
+        {"step": 3, "reward": 0.3},
+        {"step": 1, "loss": 1.0, "kl": 0.1},
+        {"step": 4, "reward": 0.4},
+        {"step": 2, "loss": 2.0, "kl": 0.2},
+        {"step": 2, "reward": 0.5},
+    ]
+    log = Log(write(tmp_path / "a.jsonl", *map(json.dumps, rows[:4])))
+    records = log.new() + log.flush()
+    write(tmp_path / "a.jsonl", *map(json.dumps, rows))
+    records += log.close()
+    assert [(record.step, dict(record.values)) for record in records] == [
+        (1, {"reward/mean": 0.1}),
+        (2, {"reward/mean": 0.2}),
+        (3, {"reward/mean": 0.3, "loss/total": 1.0, "kl/ref": 0.1}),
+        (4, {"reward/mean": 0.4, "loss/total": 2.0, "kl/ref": 0.2}),
+        (2, {"reward/mean": 0.5}),
+    ]
+    assert records[2].notes["loss/total"] == "logged for step 1 after step 3 had begun"
+    assert [RESTART in record.notes for record in records] == [False] * 4 + [True]
