@@ -16,8 +16,8 @@ How to add to it, in one file and one line:
   is never joined to a path elsewhere: `Root.folder` refuses what is not in the root.
 - Nothing polls by `dcc.Interval`: each of its ticks costs a page with a hundred panels more than
   the server. assets/00-shell.js asks `/_pulse` every second and, when the run has changed, sets
-  the stores "run-tick" (state, alarms, age) and "signals-tick" (rows); take those as `Input`. A page
-  with `parts.waiting()` in it is laid out anew when something has changed.
+  the stores "run-tick" (state, alarms, age) and "signals-tick" (rows); take those as `Input`. A
+  page with `parts.waiting()` in it is laid out anew when something has changed.
 - What a run says of itself (names, messages, samples) is shown through `collapse_lab.inert`.
 - Figures are plain dicts with `layout=style.layout(theme, ...)`; `Input("theme", "data")` is
   "light" or "dark" and colours come from `style.PALETTES[theme]`, those of the CSS variables.
