@@ -13,9 +13,9 @@ from collapse_lab.records import EVENT, NEW_RUN, RESTART, Record
 class Assembler:
     """Rows under a log's own names -> records under canonical names.
 
-    Where rows of a step are merged, one of an older step joins the newest when it brings only names
-    that this lacks (an evaluation that took its time, a process that lags behind), and begins a
-    restart when it states a name anew. `last_step` is where the run stands that is continued.
+    Where rows of a step are merged, one of an older step joins the newest while none of its own
+    names goes back (an evaluation that took its time, a process that lags behind), and else begins
+    a restart. `last_step` is where the run stands that is continued.
     """
 
     def __init__(self, framework: str | None, merges: bool, last_step: int = -1) -> None:
@@ -23,8 +23,9 @@ class Assembler:
         self._merges = merges
         self._open: Row | None = None
         self._last_steps: dict[str, int] = {"": last_step}
-        self._newest: dict[str, tuple[int, set[str]]] = {}
-        """Each run's newest step, and the names that it has stated."""
+        self._newest: dict[str, int] = {}
+        self._at: dict[str, dict[str, int]] = {}
+        """Each run's newest step, and the step at which each of its names was stated last."""
         self._run: str = ""
 
     def add(self, row: Row) -> list[Record]:
@@ -58,14 +59,18 @@ class Assembler:
     def _placed(self, row: Row) -> Row:
         """The row at its step, or at the newest one when it is late."""
         assert row.step is not None
-        newest, names = self._newest.get(row.run, (row.step, set[str]()))
-        if row.step < newest and names and names.isdisjoint(row.values):
-            note = f"logged for step {row.step} after step {newest} had begun"
+        step = place = row.step
+        newest = self._newest.get(row.run, step)
+        at = self._at.setdefault(row.run, {})
+        if step < newest and at and all(at.get(name, step) <= step for name in row.values):
+            place = newest
+            note = f"logged for step {step} after step {newest} had begun"
             notes = {**dict.fromkeys(row.values, note), **row.notes}
-            row = replace(row, notes=notes, step=newest)
-        elif row.step != newest:
-            newest, names = row.step, set[str]()
-        self._newest[row.run] = newest, names | row.values.keys()
+            row = replace(row, notes=notes, step=place)
+        elif step < newest:
+            at.clear()
+        at.update(dict.fromkeys(row.values, step))
+        self._newest[row.run] = place
         return row
 
     def _next_step(self, run: str) -> int:

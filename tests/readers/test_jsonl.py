@@ -268,3 +268,11 @@ def test_what_is_logged_late_joins_the_newest_step_and_is_no_restart(tmp_path: P
     ]
     assert records[2].notes["loss/total"] == "logged for step 1 after step 3 had begun"
     assert [RESTART in record.notes for record in records] == [False] * 4 + [True]
+
+
+def test_a_run_appended_to_another_is_a_restart_from_its_first_line_on(tmp_path: Path) -> None:
+    """Though the last line of the first one, its summary, has other names."""
+    run = [*({"step": step, "loss": 1.0, "kl": 0.1} for step in range(3)), {"step": 3, "best": 1}]
+    records, _ = read(write(tmp_path / "a.jsonl", *map(json.dumps, [*run, *run])))
+    assert [record.step for record in records] == [0, 1, 2, 3] * 2
+    assert [RESTART in record.notes for record in records] == [step == 4 for step in range(8)]
