@@ -51,9 +51,13 @@ class LeftOut:
 
 
 def read_corpus(roots: Sequence[Path]) -> Iterator[CorpusRun | LeftOut]:
-    """Every run below the roots, one log at a time, in the order of their names."""
+    """Every run below the roots once, one log at a time, in the order of their names."""
+    read: set[Path] = set()
     for root in roots:
         for path in _logs(root):
+            if path.resolve() in read:
+                continue
+            read.add(path.resolve())
             name = str(path.relative_to(root)) if path != root else path.name
             folder = str(Path(root.name) / Path(name).parent) if path != root else path.parent.name
             yield from _read(path, name, folder)

@@ -15,8 +15,11 @@ from collapse_lab.detectors.reward_drop import RewardDrop
 from collapse_lab.records import Alarm
 from collapse_lab.signals import SIGNALS
 
-FACTORS = {"reward-limit": RewardDrop.name, "watch-limit": CusumWatch.name}
-"""Controls that hold a multiple of a detector's shipped limit."""
+FACTORS = {
+    "reward-limit": (RewardDrop.name, RewardDrop.highest),
+    "watch-limit": (CusumWatch.name, math.inf),
+}
+"""Controls that hold a detector's limit, in units of its score, with what no score reaches."""
 CONTROLS = ("alpha", *FACTORS, "mute", "expect")
 """All controls of a view that set something."""
 MOST_EXPECTED = 50
@@ -47,11 +50,13 @@ SHIPPED = Settings()
 def settings_of(view: View) -> Settings:
     """The settings of a query string; what cannot be read counts as shipped."""
     alpha = number(view, "alpha", ALPHA)
-    factors = {name: number(view, control, 1.0) for control, name in FACTORS.items()}
+    factors = (
+        (name, number(view, control, 1.0), highest) for control, (name, highest) in FACTORS.items()
+    )
     muted = (name for name in view.get("mute", "").split(",") if name in SIGNALS)
     return Settings(
         alpha if 0 < alpha < 1 else ALPHA,
-        tuple((name, x) for name, x in factors.items() if 0 < x < math.inf and x != 1.0),
+        tuple((name, x) for name, x, highest in factors if 0 < x < highest and x != 1.0),
         tuple(sorted(set(muted))),
         stretches(view.get("expect", ""))[0],
     )

@@ -165,3 +165,10 @@ def test_two_runs_in_one_log_are_two(tmp_path: Path) -> None:
     (tmp_path / "records.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     runs, _ = corpus(tmp_path)
     assert list(runs) == ["records.jsonl [first]", "records.jsonl [second]"]
+
+
+def test_a_run_that_lies_below_two_of_the_folders_counts_once(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        keep(tmp_path / "runs" / name, {}, [0.5] * 30)
+    found = list(read_corpus([tmp_path / "runs" / "b", tmp_path]))
+    assert [one.name for one in found] == ["b", "runs/a"]

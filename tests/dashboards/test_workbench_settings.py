@@ -28,13 +28,14 @@ def test_an_empty_address_is_what_is_shipped() -> None:
 def test_what_cannot_be_an_alpha_or_a_limit_is_as_shipped(text: str) -> None:
     assert settings_of({"alpha": text}).alpha == 0.05
     assert settings_of({"watch-limit": "nan", "reward-limit": "-2"}) == SHIPPED
+    assert settings_of({"reward-limit": "2"}) == SHIPPED  # which no score can reach
 
 
 def test_the_address_holds_every_setting() -> None:
-    view = {"alpha": "0.01", "reward-limit": "2", "mute": "kl/ref,<b>,policy/entropy,kl/ref",
+    view = {"alpha": "0.01", "reward-limit": "1.6", "mute": "kl/ref,<b>,policy/entropy,kl/ref",
             "expect": "150-100, 300"}  # fmt: skip
     assert settings_of(view) == Settings(
-        0.01, (("reward-drop", 2.0),), ("kl/ref", "policy/entropy"), ((100, 150), (300, 300))
+        0.01, (("reward-drop", 1.6),), ("kl/ref", "policy/entropy"), ((100, 150), (300, 300))
     )
 
 
