@@ -23,23 +23,24 @@ def _numerical(scene: Scene) -> Clue | None:
 PAID = ("reward/mean", "reward/penalised_mean")
 SOLVED = ("reward/success_rate", "reward/accuracy", "eval/success_rate", "eval/score")
 LOST, KEPT = 0.6, 0.95
-"""Of their levels before: what is solved has fallen below the one, unless a detector tells so, and
-what is paid is above the other."""
+"""Of their levels before: what is solved has fallen below the one, what is paid is above the
+other."""
 
 
 def _reward_hacking(scene: Scene) -> Clue | None:
-    """What is solved has fallen while what is paid has not."""
+    """What is solved has fallen while what is paid has not; weakly where it has not fallen far and
+    a detector tells so."""
     for paid in map(scene.levels, PAID):
         for name in SOLVED:
             solved = scene.levels(name)
-            surely = name in scene.evidence or solved.now <= LOST * solved.before
-            fallen = solved.before > 0 and surely
+            far = solved.now <= LOST * solved.before
+            fallen = solved.before > 0 and (far or name in scene.evidence)
             if fallen and paid.now >= KEPT * paid.before > 0:
                 told = (
                     f"{name} fell from {solved.before:.3g} to {solved.now:.3g} while the reward "
                     f"went from {paid.before:.3g} to {paid.now:.3g}"
                 )
-                return Clue(4, scene.since, (told,))
+                return Clue(4 if far else 2, scene.since, (told,))
     return None
 
 
