@@ -23,6 +23,7 @@ off their course for long and for no harm, so they are evidence and date nothing
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -57,8 +58,8 @@ class RewardDrop:
         whole = self._whole.update(step.reward, step, least)
         found = self._find(self._whole, whole, "the reward", ITSELF, step) if whole else None
         for ladder, reward in zip(self._parts, step.parts, strict=True):
-            part = ladder.update(reward, step, least)
-            if part and not known and not found:
+            part = ladder.update(reward, step, math.inf if known or found else least)
+            if part:
                 found = self._find(
                     ladder, part, f"the reward for {PAID_FOR[reward.signal]}", ALONE, step
                 )

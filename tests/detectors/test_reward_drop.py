@@ -216,6 +216,22 @@ def test_a_reward_that_is_lost_after_its_right_answers_is_told_too_and_not_the_o
     assert told(form_first=True) == ["reward/mean"]
 
 
+def test_right_answers_that_stay_lost_when_the_reward_comes_back_are_told_then() -> None:
+    panel, found = Panel(), list[tuple[int, str]]()
+    for index in range(160):
+        fallen, answers = 60 <= index < 100, 1.0 if index < 60 else 0.1
+        values = {"reward/mean": 0.2 if fallen else 2.0, "reward/accuracy": answers}
+        values = {name: value + index % 3 / 50 for name, value in values.items()}
+        found += [
+            (alarm.step, alarm.evidence[0].signal)
+            for alarm in panel.update(Record(index, values=values))
+            if alarm.detector == "reward-drop"
+        ]
+    (first, whole), (later, part) = found
+    assert (whole, part) == ("reward/mean", "reward/accuracy")
+    assert first < 70 and 100 < later < 115
+
+
 def test_the_score_is_that_of_the_worst_of_them() -> None:
     panel = Panel(limits=unreachable(("reward-drop",)))
     for index in range(80):
