@@ -107,7 +107,7 @@ def _facts(summary: Summary) -> list[Any]:
         ("Steps", steps),
         ("Last step", f"{parts.ago(time.time() - summary.last_time)} ago" if summary.steps else ""),
         ("Pace", f"{summary.step_seconds:.3g} s a record" if summary.step_seconds else ""),
-        ("Looking back", _label(summary)),
+        ("Reward, looking back", _label(summary)),
     ]
     return [parts.fact(name, value) for name, value in pairs if value]
 
