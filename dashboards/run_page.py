@@ -16,6 +16,7 @@ from collapse_lab.dashboards.summary import Summary, counted
 from collapse_lab.dashboards.tabs import TABS
 from collapse_lab.dashboards.view import View, remembered, run_link
 from collapse_lab.inert import inert
+from collapse_lab.mechanisms import mechanism
 from collapse_lab.records import Alarm, told_first
 from collapse_lab.report.words import ended
 
@@ -142,6 +143,7 @@ def _verdict(desk: Desk, summary: Summary, alarms: list[Alarm]) -> Any:
                 ]
             ),
             html.Ul([html.Li(clause) for clause in clauses]) if clauses else None,
+            html.P(_suspected(told)) if told.suspicions else None,
             html.P(
                 [
                     f"Began {began}. ",
@@ -157,6 +159,11 @@ def _verdict(desk: Desk, summary: Summary, alarms: list[Alarm]) -> Any:
         ],
         className=f"verdict {told.severity}",
     )
+
+
+def _suspected(alarm: Alarm) -> str:
+    names = [mechanism(one.mechanism).name for one in alarm.suspicions]
+    return f"It may be {' or '.join(names)}: the evidence says why, and what to try."
 
 
 def _overtaken(desk: Desk, name: str, alarm: Alarm) -> str | None:

@@ -17,7 +17,7 @@ from collapse_lab.dashboards.app import open_desk
 from collapse_lab.dashboards.compare_table import outcome_table
 from collapse_lab.dashboards.comparing import choose
 from collapse_lab.dashboards.judging import judge
-from collapse_lab.records import Record
+from collapse_lab.records import Record, Suspicion
 from collapse_lab.report import open_case
 from collapse_lab.report.words import story
 from collapse_lab.store import RunWriter
@@ -38,6 +38,14 @@ def test_other_alarms_are_told_apart_from_notices_and_the_begin_in_words(tmp_pat
     found = page(tmp_path, "one")
     assert "Began between steps 35 and 37. " in found
     assert "Besides, 1 alarm and 2 notices. " in found
+
+
+def test_what_it_may_be_stands_under_the_alarm_where_that_is_clear(tmp_path: Path) -> None:
+    suspicions = (Suspicion("reward_hacking"), Suspicion("length"))
+    write_run(tmp_path / "clear", collapsing(), [replace(alarm_at(38), suspicions=suspicions)])
+    write_run(tmp_path / "unclear", collapsing(), [replace(alarm_at(38), suspicions=())])
+    assert "It may be reward hacking or length runaway: the evidence" in page(tmp_path, "clear")
+    assert "It may be" not in page(tmp_path, "unclear")
 
 
 def test_of_a_hard_failure_nothing_is_half_gone(tmp_path: Path) -> None:
