@@ -354,7 +354,7 @@ raise SystemExit(7)
         os.chdir(tmp_path)
         os.execvp("sh", ["sh", "-c", f"{line}; true"])
     output = b""
-    while b"ready" not in output:
+    while b"ready" not in output or output[-1:] != b"\n":  # the end of a line is written apart
         output += os.read(master, 1 << 16)
     os.close(master)
     os.waitpid(pid, 0)
