@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from collapse_lab.detectors.base import Step
 from collapse_lab.detectors.excursions import FAR_BEYOND
 from collapse_lab.detectors.reward import Reward
 from collapse_lab.knee import fall
@@ -63,23 +63,25 @@ class Ladder:
     _best: dict[int, float] = field(default_factory=dict[int, float])
     _since: int = 0
 
-    def update(self, reward: Reward, step: Step, least: float) -> Drop | None:
+    def update(
+        self, reward: Reward, step: int, others: Callable[[], tuple[Evidence, ...]], least: float
+    ) -> Drop | None:
         """The surest drop, where it is one to tell: its score is `least` or more, and none that was
-        told before lasts."""
+        told before lasts. `others`: what else is off its course, asked for where enough is lost."""
         if math.isnan(reward.now):
             return None
         if reward.first:
             self.__init__()
         self._reward = reward
         self._sums.append(self._sums[-1] + reward.now)
-        self._steps.append(step.record.step)
+        self._steps.append(step)
         if self.fallen is not None and self._has_come_back(self.fallen):
             self._forget()
         drops = self._drops()
         if not drops:
             self.score = 0.0
             return None
-        families = min(MOST_FAMILIES, len({part.family for part in step.excursions.evidence()}))
+        families = min(MOST_FAMILIES, len({part.family for part in others()}))
         limit = LIMIT_ALONE - CORROBORATION * families
         limit = LIMIT_UNKNOWN_FLOOR if reward.floor < 0 else limit
         drop = max(drops, key=lambda one: one.deviations)

@@ -25,11 +25,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import cache
 from typing import ClassVar
 
 from collapse_lab.detectors.base import Finding, Step
 from collapse_lab.detectors.ladder import Drop, Ladder
 from collapse_lab.detectors.reward import PARTS
+from collapse_lab.records import Evidence
 
 ITSELF = "a drop of the reward is the collapse itself, not its forerunner"
 ALONE = "the reward as a whole has not been lost: it pays for something else, too"
@@ -55,25 +57,28 @@ class RewardDrop:
     def update(self, step: Step) -> Finding | None:
         least = 1.0 if self.limit is None else self.limit
         known = any(ladder.fallen for ladder in (self._whole, *self._parts))
-        whole = self._whole.update(step.reward, step, least)
-        found = self._find(self._whole, whole, "the reward", ITSELF, step) if whole else None
+        others = cache(step.excursions.evidence)
+        at, found = step.record.step, None
+        if whole := self._whole.update(step.reward, at, others, least):
+            found = _found(self._whole, whole, "the reward", (ITSELF,), others())
         for ladder, reward in zip(self._parts, step.parts, strict=True):
-            part = ladder.update(reward, step, math.inf if known or found else least)
-            if part:
-                found = self._find(
-                    ladder, part, f"the reward for {PAID_FOR[reward.signal]}", ALONE, step
-                )
+            if part := ladder.update(reward, at, others, math.inf if known or found else least):
+                what = f"the reward for {PAID_FOR[reward.signal]}"
+                found = _found(ladder, part, what, (ALONE,), others())
         self.score = max(ladder.score for ladder in (self._whole, *self._parts))
         return found
 
-    def _find(self, ladder: Ladder, drop: Drop, what: str, note: str, step: Step) -> Finding:
-        part, interval = ladder.evidence(drop)
-        return Finding(
-            "alarm",
-            f"{what} has lost {drop.lost:.0%} of what it had gained ({drop.now:.3g} over the "
-            f"last {drop.window} records, {drop.best:.3g} at its best)",
-            part.since,
-            interval,
-            (part, *step.excursions.evidence()),
-            (note,),
-        )
+
+def _found(
+    ladder: Ladder, drop: Drop, what: str, notes: tuple[str, ...], others: tuple[Evidence, ...]
+) -> Finding:
+    part, interval = ladder.evidence(drop)
+    return Finding(
+        "alarm",
+        f"{what} has lost {drop.lost:.0%} of what it had gained ({drop.now:.3g} over the "
+        f"last {drop.window} records, {drop.best:.3g} at its best)",
+        part.since,
+        interval,
+        (part, *others),
+        notes,
+    )
